@@ -1,0 +1,47 @@
+# make run     start the server on http://HOST:PORT, with the library in EARPRINT_DATA
+# make test    all checks and tests
+# make check   ruff and mypy alone
+# make install .venv/bin/earprint, with the locked versions
+# make bench   measure: MUSIC is a folder of references, QUERIES a folder of queries made from them
+# make lock    resolve requirements.lock anew (needs uv)
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: run test check install bench lock clean
+
+run: install
+	exec $(BIN)/earprint serve --host $(HOST) --port $(PORT)
+
+test: check
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+install: .venv/installed
+
+# Built without isolation: hatchling comes from the lock too, so that nothing unlocked is ever fetched.
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Earprint needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing; on Debian install it with: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+bench: install
+	$(BIN)/python -m benchmarks.accuracy $(MUSIC) $(QUERIES)
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--upgrade --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
