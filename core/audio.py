@@ -1,0 +1,223 @@
+"""Sound comes in here: a file of any format -> PCM blocks, bytes from a socket -> PCM, one sample rate -> another.
+
+All PCM is float32 `[n]`, mono, amplitude -1..1, at the source's own rate until a Resampler changes that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
+
+import av
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from core.errors import AudioError
+
+Array = NDArray[np.float32]
+
+SLOWEST_RATE, FASTEST_RATE = 8_000, 192_000  # samples a second; files beyond are resampled
+USUAL_RATE = 44_100  # samples a second, for those
+LOUDEST = 2.0**31  # amplitude; floats on an integer scale exist, what is louder still is damage
+
+# Only containers of sound: playlists and the like, which name other files, are refused.
+FORMATS = "mp3,wav,w64,flac,ogg,aac,mov,mp4,m4a,matroska,webm,aiff,asf"
+OPEN_OPTIONS = {"format_whitelist": FORMATS}
+SUPPORTED = "try wav, flac, mp3, ogg, opus, m4a, webm or aiff"
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says about itself; '' where it says nothing."""
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+
+
+class AudioFile:
+    """An audio file of any format, as a context manager.
+
+    `source` is a path or an open binary file (read from where it stands); `name` is how errors call it.
+    `sample_rate` is the file's own (8 to 192 kHz, others are resampled to 44.1 kHz); `blocks()` can be read once.
+    A damaged file yields what can be decoded. Raises AudioError when that is nothing.
+    """
+
+    def __init__(self, source: str | Path | BinaryIO, name: str | None = None) -> None:
+        self.name = name or display_name(source)
+        with ExitStack() as stack:
+            container = stack.enter_context(_open_container(source, self.name))
+            self._frames = _frames(container)
+            self._first = next(self._frames, None)
+            if self._first is None:
+                raise AudioError(f"{self.name}: no sound in it can be decoded; {SUPPORTED}")
+            self.sample_rate = _supported(self._first.sample_rate)
+            self.tags = _tags(container.metadata, container.streams.audio[0].metadata)
+            self._open = stack.pop_all()
+
+    def __enter__(self) -> AudioFile:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def blocks(self) -> Iterator[Array]:
+        """The sound in blocks float32 `[n]` of about one second, the last one shorter."""
+        assert self._first is not None
+        converter = _Converter(self.sample_rate)
+        yield from converter.convert(self._first)
+        for frame in self._frames:
+            yield from converter.convert(frame)
+        yield from converter.finish()
+
+
+class Pcm:
+    """Raw little-endian PCM bytes, channels interleaved -> float32 `[n]` mono.
+
+    Bytes of a sample that is not complete yet wait for the rest of it. NaN and infinity become 0.
+    """
+
+    def __init__(self, format: Literal["s16le", "f32le"], channels: int) -> None:
+        self._dtype, self._scale = {"s16le": ("<i2", 2.0**-15), "f32le": ("<f4", 1.0)}[format]
+        self._channels = channels
+        self._frame_bytes = np.dtype(self._dtype).itemsize * channels
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Array:
+        """The whole samples there are now."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self._frame_bytes
+        self._rest = data[whole:]
+        samples = np.frombuffer(data[:whole], self._dtype).astype(np.float32) * np.float32(self._scale)
+        return mono(samples.reshape(-1, self._channels))
+
+
+class Resampler:
+    """PCM at one sample rate -> PCM at another (samples a second). Any split of the input gives the same output."""
+
+    def __init__(self, source_rate: float, target_rate: float) -> None:
+        same = source_rate == target_rate
+        self._stream = None if same else soxr.ResampleStream(source_rate, target_rate, 1, "float32", "HQ")
+
+    def feed(self, pcm: Array) -> Array:
+        """float32 `[n]` -> float32 `[m]`: what is decided so far."""
+        return pcm if self._stream is None else self._stream.resample_chunk(pcm)
+
+    def finish(self) -> Array:
+        """The rest, float32 `[m]`; nothing can be fed after this."""
+        empty = np.zeros(0, np.float32)
+        return empty if self._stream is None else self._stream.resample_chunk(empty, last=True)
+
+
+def mono(pcm: Array) -> Array:
+    """float32 `[n]` or `[n, channels]` -> `[n]`, the mean; what is no number, or absurdly loud, counts as 0."""
+    absurd = ~(np.abs(pcm) <= LOUDEST)  # also true for NaN
+    if absurd.any():
+        pcm = np.where(absurd, np.float32(0), pcm)
+    if pcm.ndim == 1:
+        return pcm
+    # Added one by one: numpy's own sum takes another order for another number of samples.
+    total: Array = reduce(np.add, pcm.T)
+    return total / np.float32(pcm.shape[1])
+
+
+def check_file(path: str | Path, name: str) -> None:
+    """AudioError when the file is missing, no regular file, or unreadable."""
+    try:
+        if not Path(path).exists():
+            raise AudioError(f"{name}: there is no such file")
+        if not Path(path).is_file():
+            raise AudioError(f"{name}: is not a file; name an audio file")
+        with Path(path).open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{name}: is empty")
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
+
+
+def display_name(source: str | Path | BinaryIO) -> str:
+    """A name that can be printed, also of a file whose name is not valid UTF-8."""
+    if not isinstance(source, str | Path):
+        return "the sound"
+    return os.fsencode(source).decode("utf-8", "replace")
+
+
+class _Converter:
+    """Decoded frames of any sample format, layout and rate -> mono blocks at one rate."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._kind: _Kind | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def convert(self, frame: av.AudioFrame) -> Iterator[Array]:
+        kind = _Kind(frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:  # the first frame, or a stream that changes on its way
+            yield from self.finish()
+            # Interleaved: PyAV crashes on planes of eight channels and more.
+            self._resampler = av.AudioResampler("flt", frame.layout, self._rate, frame_size=self._rate)
+            self._kind = kind
+        frame.pts = None  # gaps in the time stamps of a damaged file are not sound
+        yield from self._pcm(frame)
+
+    def finish(self) -> Iterator[Array]:
+        if self._resampler is not None:
+            yield from self._pcm(None)
+
+    def _pcm(self, frame: av.AudioFrame | None) -> Iterator[Array]:
+        assert self._resampler is not None
+        for block in self._resampler.resample(frame):
+            yield mono(block.to_ndarray().astype(np.float32, copy=False).reshape(-1, block.layout.nb_channels))
+
+
+class _Kind(NamedTuple):
+    sample_format: str
+    layout: str
+    rate: int
+
+
+def _open_container(source: str | Path | BinaryIO, name: str) -> av.container.InputContainer:
+    if isinstance(source, str | Path):
+        check_file(source, name)
+        source = f"file:{source}"  # never another protocol, whatever the path looks like
+    try:
+        # Tags come in any encoding, whatever their format says.
+        container = av.open(source, "r", options=OPEN_OPTIONS, metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        raise AudioError(f"{name}: is not audio of a kind that is supported; {SUPPORTED}") from error
+    if not container.streams.audio:
+        container.close()
+        raise AudioError(f"{name}: there is no sound in it; {SUPPORTED}")
+    return container
+
+
+def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """What can be decoded: a packet that cannot is left out, a container that breaks off ends the sound."""
+    packets = container.demux(container.streams.audio[0])
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            return
+        if packet is None:
+            return
+        with suppress(av.FFmpegError):
+            yield from (frame for frame in packet.decode() if frame.samples)
+
+
+def _supported(rate: int) -> int:
+    return rate if SLOWEST_RATE <= rate <= FASTEST_RATE else USUAL_RATE
+
+
+def _tags(*sources: Mapping[str, str]) -> Tags:
+    """The first that each source (the container, the stream) says; keys come in any case."""
+    found: dict[str, str] = {}
+    for source in reversed(sources):
+        found |= {key.lower(): value.replace("\0", " ").strip() for key, value in source.items() if value.strip()}
+    return Tags(found.get("title", ""), found.get("artist") or found.get("album_artist", ""), found.get("album", ""))
