@@ -1,0 +1,306 @@
+"""The command line: it parses, calls the layers below, and prints.
+
+What a command finds goes to stdout, a readable line each, or with --json one JSON object a line for other programs;
+progress and errors go to stderr. Heavy libraries are imported inside of the commands, so that `earprint --help` answers
+at once.
+"""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.errors import EarprintError
+
+if TYPE_CHECKING:
+    from core.index import Index, Track
+    from core.ingest import Analysis
+    from core.library import Library
+
+Record = dict[str, Any]  # what --json prints: one object a line
+
+DATA = Path("data")
+MAX_MESSAGE = (1 << 20) + 1024  # bytes; a message may hold 1 MiB, and what is a little over gets a proper error
+
+app = typer.Typer(
+    help="Earprint listens and names what is playing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path, typer.Option("--data", envvar="EARPRINT_DATA", metavar="DIR", help="The library's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)]
+FilesFrom = Annotated[str | None, typer.Option(metavar="LIST", help="A file that names a path a line; - is stdin.")]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Files to analyse at once.", show_default="the cores")]
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="The numbers that `earprint tracks` shows.")]
+CORES = os.cpu_count() or 1
+
+
+def main() -> None:
+    """Run the console script: a fault of the input is one line on stderr, a bug of ours keeps its traceback."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a file name need not be text
+    try:
+        app(prog_name="earprint")
+    except EarprintError as error:
+        sys.exit(f"earprint: {error}")
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that serve.")] = 1,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the page, the HTTP API and the WebSocket."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    _open(data).close()  # what is wrong with the library is said here, once, not by each worker
+    os.environ["EARPRINT_DATA"] = str(data)
+    listener = _listener(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        "web.app:create_app",
+        factory=True,
+        workers=workers,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
+        ws_max_size=MAX_MESSAGE,
+        log_level="warning",
+    )
+    server = uvicorn.Server(config)
+    _say(as_json, {"url": url, "data": str(data)}, f"Earprint is at {url} with the library in {data}; Ctrl-C stops it.")
+    if workers > 1:
+        Multiprocess(config, target=server.run, sockets=[listener]).run()
+        return
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
+        server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(1)
+
+
+@app.command()
+def add(
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", show_default=False)] = None,
+    files_from: FilesFrom = None,
+    jobs: Jobs = CORES,
+    copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Learn recordings: files, and in folders all that have the suffix of an audio file."""
+    inputs = _inputs(paths, files_from)
+    failures = 0
+    with _open(data) as library, _bar("Adding") as show:
+        for added in library.add(inputs, copy=copy, jobs=jobs, progress=show):
+            track = added.track and added.track.to_json()
+            record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
+            _say(as_json, record, f"{added.status:6}  {added.error or added.path}")
+            failures += added.status == "failed"
+    _exit(failures)
+
+
+@app.command()
+def identify(
+    files: Files = None, files_from: FilesFrom = None, jobs: Jobs = CORES, data: Data = DATA, as_json: AsJson = False
+) -> None:
+    """Name the recording that each file was taken from."""
+    inputs = _inputs(files, files_from)
+    failures = 0
+    with _open(data, readonly=True) as library, _bar("Listening") as show:
+        for done, record in enumerate(_answers(library, inputs, jobs), 1):
+            _say(as_json, record, _answer_line(record))
+            failures += record["error"] is not None
+            show(done, len(inputs))
+    _exit(failures)
+
+
+@app.command()
+def tracks(
+    search: Annotated[str, typer.Option(metavar="TEXT", help="Only tracks with these words.")] = "",
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """List the tracks, newest first."""
+    with _open(data, readonly=True) as library:
+        for track in library.index.tracks(search=search, limit=None).tracks:
+            _say(as_json, track.to_json(), f"{track.id:6}  {_clock(track.duration):>6}  {_name(track.to_json())}")
+
+
+@app.command()
+def remove(ids: Ids, data: Data = DATA, as_json: AsJson = False) -> None:
+    """Remove tracks; `restore` brings them back."""
+    with _open(data) as library:
+        _each(ids, library.remove, "removed", as_json)
+
+
+@app.command()
+def restore(ids: Ids, data: Data = DATA, as_json: AsJson = False) -> None:
+    """Bring removed tracks back."""
+    with _open(data) as library:
+        _each(ids, library.restore, "restored", as_json)
+
+
+@app.command()
+def stats(data: Data = DATA, as_json: AsJson = False) -> None:
+    """Say how much the library holds."""
+    with _open(data, readonly=True) as library:
+        held = library.index.stats()
+    line = "{tracks:,} tracks, {hours:,.1f} hours, {postings:,} postings, {megabytes:,.1f} MB"
+    _say(as_json, held, line.format(**held, hours=held["seconds"] / 3600, megabytes=held["bytes"] / 1e6))
+
+
+@app.command()
+def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
+    """Make the index anew, as after an update of Earprint."""
+    with _open(data) as library:
+        with _bar("Rebuilding") as show:
+            library.rebuild(show)
+        count = library.index.stats()["tracks"]
+    _say(as_json, {"tracks": count}, f"rebuilt  {count:,} tracks")
+
+
+# --- input ------------------------------------------------------------------------------------------------------------
+
+
+def _open(data: Path, *, readonly: bool = False) -> "Library":
+    from core.library import Library
+
+    return Library(data, readonly=readonly)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise EarprintError(f"{error.strerror}; choose another with --host or --port") from error
+
+
+def _inputs(paths: list[str] | None, files_from: str | None) -> list[str]:
+    """Return what the command line names, then what the list names. Raises EarprintError for an unreadable list."""
+    inputs = (paths or []) + (_lines(files_from) if files_from else [])
+    if not inputs and not files_from:
+        raise typer.BadParameter("name at least one path, or a list of them with --files-from")
+    return inputs
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise EarprintError(f"{path}: cannot be read as a list of files: {error.strerror}") from error
+    return [os.fsdecode(line) for line in text.splitlines() if line]
+
+
+# --- work -------------------------------------------------------------------------------------------------------------
+
+
+def _answers(library: "Library", inputs: list[str], jobs: int) -> Iterator[Record]:
+    """Yield the contract's answer for each input, in their order; files are analysed side by side."""
+    from core.ingest import Ingest
+
+    with Ingest(library.index.params, jobs=jobs) as ingest:
+        for query, (_, analysis) in zip(inputs, ingest.many(inputs, query=True), strict=True):
+            yield {"query": query} | _answer(library.index, analysis)
+
+
+def _answer(index: "Index", analysis: "Analysis | EarprintError") -> Record:
+    from stream import identify
+
+    if isinstance(analysis, EarprintError):
+        return {"match": None, "guesses": [], "absent": None, "duration": None, "error": str(analysis)}
+    return identify(index, analysis).to_json() | {"error": None}
+
+
+def _each(ids: list[int], change: Callable[[int], "Track"], status: str, as_json: bool) -> None:
+    """Change tracks one by one; one that cannot be changed does not keep the others from it."""
+    failures = 0
+    for id in ids:
+        try:
+            track = change(id).to_json()
+        except EarprintError as error:
+            failures += 1
+            _say(as_json, {"id": id, "status": "failed", "track": None, "error": str(error)}, f"failed  {error}")
+        else:
+            _say(as_json, {"id": id, "status": status, "track": track, "error": None}, f"{status}  {_name(track)}")
+    _exit(failures)
+
+
+def _exit(failures: int) -> None:
+    if failures:
+        raise typer.Exit(1)
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+
+def _say(as_json: bool, record: Record, line: str) -> None:
+    print(json.dumps(record) if as_json else line, flush=True)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield `show(done, total)`, which moves a bar on stderr where somebody is watching."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    unwatched = not sys.stderr.isatty()
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unwatched) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _name(track: Record) -> str:
+    return f"{track['title']} - {track['artist']}" if track["artist"] else str(track["title"])
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    return f"{'-' if round(seconds) < 0 else ''}{minutes}:{rest:02}"
+
+
+def _percent(confidence: float) -> str:
+    return f"{min(confidence, 0.999):.1%}".replace("%", " %")  # never 100: it is a probability
+
+
+def _answer_line(answer: Record) -> str:
+    """`song.wav  ->  Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`"""
+    if answer["error"]:
+        return str(answer["error"])
+    return f"{answer['query']}  ->  {_result(answer['match'], answer['guesses'], 'offset')}"
+
+
+def _result(match: Record | None, guesses: list[Record], where: str) -> str:
+    """Say what was claimed; else what came closest. `where` is the guess's time to name: its offset or its position."""
+    if match:
+        return _guess(match, where)
+    return f"no match  (closest: {_guess(guesses[0], where)})" if guesses else "no match"
+
+
+def _guess(guess: Record, where: str) -> str:
+    facts = [_percent(guess["confidence"]), f"{guess['bits']:.0f} bits"]
+    if abs(guess["speed"] - 1) >= 0.005:
+        facts.append(f"{100 * (guess['speed'] - 1):+.1f} % speed")
+    if abs(guess["pitch_cents"]) >= 10:
+        facts.append(f"{guess['pitch_cents']:+.0f} cents")
+    return f"{_name(guess['track'])}  at {_clock(guess[where])}  ({', '.join(facts)})"
+
+
+if __name__ == "__main__":
+    main()
