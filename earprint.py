@@ -66,31 +66,15 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Serve the page, the HTTP API and the WebSocket."""
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
+    from web.settings import Settings
 
-    _open(data).close()  # what is wrong with the library is said here, once, not by each worker
-    os.environ["EARPRINT_DATA"] = str(data)
+    os.environ["EARPRINT_DATA"] = str(data)  # a worker is another process, and reads its settings from here
+    Settings.from_env()  # what is wrong with them or with the library is said now and once, not by each worker
+    _open(data).close()
     listener = _listener(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        "web.app:create_app",
-        factory=True,
-        workers=workers,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
-        ws_max_size=MAX_MESSAGE,
-        log_level="warning",
-    )
-    server = uvicorn.Server(config)
     _say(as_json, {"url": url, "data": str(data)}, f"Earprint is at {url} with the library in {data}; Ctrl-C stops it.")
-    if workers > 1:
-        Multiprocess(config, target=server.run, sockets=[listener]).run()
-        return
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
-        server.run(sockets=[listener])
-    if not server.started:
-        raise typer.Exit(1)
+    _run_server(listener, workers)
 
 
 @app.command()
@@ -208,6 +192,26 @@ def _lines(path: str) -> list[str]:
 
 
 # --- work -------------------------------------------------------------------------------------------------------------
+
+
+def _run_server(listener: socket.socket, workers: int) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    config = uvicorn.Config(
+        "web.app:create_app",
+        factory=True,
+        workers=workers,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
+        ws_max_size=MAX_MESSAGE,
+        log_level="warning",
+    )
+    if workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _answers(library: "Library", inputs: list[str], jobs: int) -> Iterator[Record]:
