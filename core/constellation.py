@@ -1,0 +1,217 @@
+"""Log-mel frames -> whitened levels -> peaks: the constellation. And packing peaks to bytes and back.
+
+Every decision is local and made in integers, so any split of the frames gives the same peaks. The three stages each keep the frames
+that the next block needs, look `*_ahead` frames ahead, and treat what is before the start or after the end as absent.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from core.params import Params
+from core.spectrogram import SILENCE_DB, Frames
+
+UNITS_PER_DB = 32  # the whitener works in 1/32 dB: sums of integers are exact in any order
+LEVELS_PER_DB = 4  # levels and strengths are kept in 1/4 dB
+SILENT_LEVEL = -128  # the level of a cell in which there is no sound at all
+MAX_STRENGTH = 255
+MAX_FRAME = (1 << 24) - 1  # of a packed peak: 108 hours
+PACKED_BYTES = 6  # a peak
+
+PEAK = np.dtype([("frame", "<i4"), ("band", "u1"), ("strength", "u1"), ("rank", "u1")])
+"""frame: since the start of the sound; band: mel band; strength: 1/4 dB above the mean; rank: stronger peaks around it (0: none)."""
+
+Peaks = NDArray[np.void]
+Levels = NDArray[np.int8]
+
+
+class Constellation:
+    """Turns frames into levels and peaks. State: the tails of the three stages."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        p = params
+        self._mean = Tail(p.mean_past + 1, p.mean_ahead, np.int32, p.n_mels)
+        self._max = Tail(p.peak_past, p.peak_ahead, np.int16, p.n_mels)
+        self._waiting = np.zeros(0, PEAK)  # local maxima that a rank may still depend on
+        self._ranked = 0  # frames whose peaks have been given out
+        self.levels: Levels = np.zeros((0, p.n_mels), np.int8)
+
+    def feed(self, frames: Frames, last: bool = False) -> Peaks:
+        """frames: float32 [t, n_mels], dB. Returns PEAK [k], sorted by frame; `levels` are then the int8 [t', n_mels] of the frames
+        decided by this call. `last` decides all that is left."""
+        p = self.params
+        units = np.rint((frames - SILENCE_DB) * UNITS_PER_DB).astype(np.int32)
+        start, block, now, until = self._mean.feed(units, last)
+        white = _whiten(block, start, now, until, p.mean_past, p.mean_ahead)
+        self.levels = _levels(white, block[now - start : until - start])
+
+        start, block, now, until = self._max.feed(white, last)
+        floor = int(p.peak_floor * UNITS_PER_DB)
+        found = _local_maxima(block, start, now, until, p.peak_past, p.peak_ahead, p.peak_bands, floor)
+        self._waiting = np.concatenate([self._waiting, _as_peaks(found)])
+        return self._rank(until, last)
+
+    def _rank(self, until: int, last: bool) -> Peaks:
+        p = self.params
+        decided = until if last else max(self._ranked, until - p.rank_ahead)
+        ranks = _ranks(self._waiting["frame"], self._waiting["strength"], p.rank_past, p.rank_ahead)
+        new = (self._waiting["frame"] >= self._ranked) & (self._waiting["frame"] < decided)
+        peaks = self._waiting[new]
+        peaks["rank"] = np.minimum(ranks[new], 255)
+        self._ranked = decided
+        self._waiting = self._waiting[self._waiting["frame"] >= decided - p.rank_past]
+        return peaks[peaks["rank"] < p.query_rank]
+
+    @property
+    def upto(self) -> int:
+        """Frames whose peaks have been given out."""
+        return self._ranked
+
+
+class Tail:
+    """The frames that a stage with a neighbourhood of `past` and `ahead` frames keeps from block to block."""
+
+    def __init__(self, past: int, ahead: int, dtype: type, bands: int) -> None:
+        self.past, self.ahead = past, ahead
+        self._rows = np.zeros((0, bands), dtype)
+        self._start = 0  # the frame of the first row kept
+        self._decided = 0  # frames decided so far
+
+    def feed(self, rows: NDArray, last: bool) -> tuple[int, NDArray, int, int]:  # type: ignore[type-arg]
+        """Returns (start, block, now, until): `block[0]` is frame `start`; frames `now` to `until` can be decided from it."""
+        block = np.concatenate([self._rows, rows])
+        start, now = self._start, self._decided
+        end = start + len(block)
+        until = end if last else max(now, end - self.ahead)
+        self._start = max(start, until - self.past)
+        self._rows = block[self._start - start :].copy()
+        self._decided = until
+        return start, block, now, until
+
+
+def reference(peaks: Peaks, params: Params) -> Peaks:
+    """The peaks that a reference keeps: fewer than a query's, because noise will add to the query's."""
+    return peaks[peaks["rank"] < params.reference_rank]
+
+
+def sounding_seconds(peaks: Peaks, params: Params) -> float:
+    """Seconds in which there is something to recognise: frames within a tenth of a second of a peak."""
+    if len(peaks) == 0:
+        return 0.0
+    reach = round(0.1 / params.frame_seconds)
+    gaps = np.minimum(np.diff(np.unique(peaks["frame"])), 2 * reach + 1)
+    return float((gaps.sum() + 1) * params.frame_seconds)
+
+
+def pack(peaks: Peaks) -> bytes:
+    """PEAK [k] sorted by frame and band -> bytes, six a peak: the cells (frame << 8 | band, u32 [k]), strengths, ranks (u8 [k]).
+
+    They are not compressed, so that a few seconds can be read out of the middle of a track where they lie.
+    """
+    cells = (peaks["frame"].astype("<u4") << 8) | peaks["band"]
+    return cells.tobytes() + peaks["strength"].tobytes() + peaks["rank"].tobytes()
+
+
+def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) -> Peaks:
+    """The inverse of `pack`: the PEAK [k] from frame `first` up to, not including, frame `last`."""
+    count = len(packed) // PACKED_BYTES
+    cells = np.frombuffer(packed, "<u4", count)
+    some = slice(*np.searchsorted(cells, np.array([max(first, 0), max(last, 0)], "<u4") << np.uint32(8)))
+    peaks = np.empty(some.stop - some.start, PEAK)
+    peaks["frame"], peaks["band"] = cells[some] >> 8, cells[some] & 0xFF
+    peaks["strength"] = np.frombuffer(packed, "u1", count, offset=4 * count)[some]
+    peaks["rank"] = np.frombuffer(packed, "u1", count, offset=5 * count)[some]
+    return peaks
+
+
+def _as_peaks(found: NDArray[np.int32]) -> Peaks:
+    peaks = np.zeros(len(found), PEAK)
+    peaks["frame"], peaks["band"] = found[:, 0], found[:, 1]
+    peaks["strength"] = np.minimum(found[:, 2] * LEVELS_PER_DB // UNITS_PER_DB, MAX_STRENGTH)
+    return peaks
+
+
+def _levels(white: NDArray[np.int16], units: NDArray[np.int32]) -> Levels:
+    levels = np.clip(white >> 3, SILENT_LEVEL + 1, 127).astype(np.int8)  # 1/32 dB -> 1/4 dB
+    levels[units == 0] = SILENT_LEVEL
+    return levels
+
+
+@njit(cache=True, nogil=True)
+def _whiten(block, start, now, until, past, ahead):  # type: ignore[no-untyped-def]
+    """Each cell less the mean of its band from `past` frames before to `ahead` after, 1/32 dB, int16 [until - now, n_mels]."""
+    bands = block.shape[1]
+    end = start + block.shape[0]
+    out = np.empty((until - now, bands), np.int16)
+    total = np.zeros(bands, np.int64)
+    low, high = max(now - past, 0), max(now - past, 0)  # frames now in `total`: [low, high)
+    for t in range(now, until):
+        while high < min(t + ahead + 1, end):
+            for b in range(bands):
+                total[b] += block[high - start, b]
+            high += 1
+        while low < t - past:
+            for b in range(bands):
+                total[b] -= block[low - start, b]
+            low += 1
+        scale = 1.0 / (high - low)
+        for b in range(bands):
+            out[t - now, b] = min(max(block[t - start, b] - total[b] * scale, -32000.0), 32000.0)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _local_maxima(block, start, now, until, past, ahead, reach, floor):  # type: ignore[no-untyped-def]
+    """Cells above `floor` that no cell of their neighbourhood exceeds (of equals, the first): int32 [k, 3] of frame, band, value."""
+    bands = block.shape[1]
+    end = start + block.shape[0]
+    found = np.empty(((until - now) * (bands // (reach + 1) + 1), 3), np.int32)
+    count = 0
+    for t in range(now, until):
+        first, last = max(t - past, start), min(t + ahead, end - 1)
+        b = 0
+        while b < bands:
+            value = block[t - start, b]
+            if value < floor:
+                b += 1
+                continue
+            left, right = max(b - reach, 0), min(b + reach, bands - 1)
+            is_peak = True
+            for j in range(right, left - 1, -1):  # the frame itself first: it fails most often
+                other = block[t - start, j]
+                if other > value or (other == value and j < b):
+                    is_peak = False
+                    break
+            if is_peak:
+                for i in range(first, last + 1):
+                    for j in range(left, right + 1):
+                        other = block[i - start, j]
+                        if other > value or (other == value and i < t):
+                            is_peak = False
+                            break
+                    if not is_peak:
+                        break
+            if is_peak:
+                found[count, 0], found[count, 1], found[count, 2] = t, b, value
+                count += 1
+                b += reach
+            b += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _ranks(frame, strength, past, ahead):  # type: ignore[no-untyped-def]
+    """How many peaks from `past` frames before to `ahead` after each are stronger (or as strong, and earlier): int32 [k]."""
+    n = len(frame)
+    out = np.zeros(n, np.int32)
+    low = 0
+    for i in range(n):
+        while frame[low] < frame[i] - past:
+            low += 1
+        j = low
+        while j < n and frame[j] <= frame[i] + ahead:
+            if strength[j] > strength[i] or (strength[j] == strength[i] and j < i):
+                out[i] += 1
+            j += 1
+    return out

@@ -1,0 +1,103 @@
+"""PCM -> log-mel frames. The window and the mel bank are built once; any split of the PCM gives the same frames to the bit."""
+
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+from numba import njit
+from numpy.typing import NDArray
+
+from core.params import Params
+
+POWER_FLOOR = 1e-7  # power of a mel band below which there is nothing: a full-scale sine has about 2e5, a 16-bit step 1e-4
+SILENCE_DB = 10.0 * np.log10(POWER_FLOOR)
+
+Pcm = NDArray[np.float32]
+Frames = NDArray[np.float32]
+
+
+class Spectrogram:
+    """Turns PCM into log-mel frames. State: the samples that the next window still needs."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        self._window = hann(params.n_fft)
+        self._bank = mel_bank(params)
+        self._rest: Pcm = np.zeros(0, np.float32)
+
+    def feed(self, pcm: Pcm) -> Frames:
+        """pcm: float32 [n], mono at `params.sample_rate`. Returns float32 [t, n_mels], dB: the frames whose whole window is here."""
+        pcm = np.concatenate([self._rest, pcm])
+        n_fft, hop = self.params.n_fft, self.params.hop
+        count = max(0, (len(pcm) - n_fft) // hop + 1)
+        self._rest = pcm[count * hop :]
+        if count == 0:
+            return np.zeros((0, self.params.n_mels), np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(pcm, n_fft)[: count * hop : hop]
+        return decibels(mel_power(windows, self._window, self._bank))
+
+
+def mel_power(windows: Pcm, window: Pcm, bank: "MelBank") -> Frames:
+    """windows: float32 [t, n_fft]. Returns the power in each mel band, float32 [t, n_mels]
+    (as `librosa.feature.melspectrogram(center=False, norm=None)` has it)."""
+    spectrum = scipy.fft.rfft(windows * window, axis=1)
+    return _banded_power(spectrum, *bank)
+
+
+def decibels(power: Frames) -> Frames:
+    """10 log10, floored at `SILENCE_DB`."""
+    return np.float32(10.0) * np.log10(np.maximum(power, np.float32(POWER_FLOOR)))
+
+
+MelBank = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]
+
+
+@lru_cache
+def hann(n: int) -> Pcm:
+    """The periodic Hann window, float32 [n]."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
+
+
+@lru_cache
+def mel_bank(params: Params) -> MelBank:
+    """librosa's mel filters as bands of their non-zero weights: weights float32 [n_mels, widest], first bin and width of each, int32 [n_mels].
+
+    A dense product by BLAS gives other bits for another number of rows; summing each band in order does not, and is faster.
+    """
+    from librosa.filters import mel
+
+    dense = mel(
+        sr=params.sample_rate, n_fft=params.n_fft, n_mels=params.n_mels, fmin=params.fmin, fmax=params.fmax, norm=None
+    )
+    first = np.argmax(dense > 0, axis=1).astype(np.int32)
+    width = np.count_nonzero(dense, axis=1).astype(np.int32)
+    weights = np.zeros((params.n_mels, width.max()), np.float32)
+    for band in range(params.n_mels):
+        weights[band, : width[band]] = dense[band, first[band] : first[band] + width[band]]
+    return weights, first, width
+
+
+@lru_cache
+def band_hertz(params: Params) -> NDArray[np.float64]:
+    """The centre of each band, float64 [n_mels], Hz."""
+    from librosa import mel_frequencies
+
+    edges = mel_frequencies(n_mels=params.n_mels + 2, fmin=params.fmin, fmax=params.fmax)
+    return np.asarray(edges[1:-1], np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _banded_power(spectrum, weights, first, width):  # type: ignore[no-untyped-def]
+    frames, bands = spectrum.shape[0], len(first)
+    out = np.empty((frames, bands), np.float32)
+    power = np.empty(spectrum.shape[1], np.float32)
+    for t in range(frames):
+        for k in range(spectrum.shape[1]):
+            re, im = spectrum[t, k].real, spectrum[t, k].imag
+            power[k] = re * re + im * im
+        for b in range(bands):
+            total = np.float32(0.0)
+            for j in range(width[b]):
+                total += weights[b, j] * power[first[b] + j]
+            out[t, b] = total
+    return out
