@@ -1,7 +1,7 @@
 """Music from seeds: the demo library, and all that the tests listen to.
 
-A seed decides tempo, tuning, key, mode, chords, timbres and each note, so that two seeds have no passage in
-common and no two bars of a track are the same. Below: what a microphone does to music (noise, a room), and a record player (speed).
+A seed decides tempo, tuning, key, mode, chords, timbres and each note, so that two seeds have no passage in common and
+no two bars of a track are the same. Below: what a microphone (noise, a room) and a record player (speed) do to music.
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ def room(pcm: Array, sample_rate: int = 44_100, seed: int = 0, seconds: float = 
     size = 1 << (len(pcm) + len(echo)).bit_length()  # a fast one
     spectrum = np.fft.rfft(pcm, size) * np.fft.rfft(echo.astype(np.float32), size)
     heard: Array = np.fft.irfft(spectrum, size)[: len(pcm)].astype(np.float32)
-    return heard * np.sqrt(np.mean(pcm**2) / np.mean(heard**2))
+    heard *= np.sqrt(np.mean(pcm**2) / np.mean(heard**2))
+    return heard
 
 
 def change_speed(pcm: Array, speed: float) -> Array:
