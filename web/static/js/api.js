@@ -1,0 +1,35 @@
+// Calls to the server; every failure is an Error whose message can be shown.
+import { text } from "./text.js";
+
+const messageOf = (status, body) => body?.error?.message ?? text.error.http(status);
+
+export async function request(path, options) {
+  const response = await fetch(path, options).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new Error(text.error.offline);
+  });
+  if (response.status === 204) return null;
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(messageOf(response.status, body));
+  return body;
+}
+
+export const patch = (path, values) => request(path, {
+  method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(values),
+});
+
+// XMLHttpRequest, because fetch does not tell how much has been sent.
+export function sendFile(path, file, onProgress) {
+  const form = new FormData();
+  form.append("file", file);
+  return new Promise((resolve, reject) => {
+    const call = new XMLHttpRequest();
+    call.open("POST", path);
+    call.responseType = "json";
+    call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    call.upload.onload = () => onProgress(1);
+    call.onerror = () => reject(new Error(text.error.offline));
+    call.onload = () => (call.status === 200 ? resolve(call.response) : reject(new Error(messageOf(call.status, call.response))));
+    call.send(form);
+  });
+}

@@ -1,0 +1,17 @@
+// The dialog that changes a track's words. Resolves to {title, artist, album}, or null when cancelled.
+import { byId } from "./dom.js";
+
+export function edit(track) {
+  const dialog = byId("editor");
+  const { title, artist, album } = dialog.querySelector("form").elements;
+  const inputs = { title, artist, album };
+  for (const [name, input] of Object.entries(inputs)) input.value = track[name];
+  dialog.returnValue = "";
+  dialog.showModal();
+  title.select();
+  return new Promise((resolve) => {
+    dialog.onclose = () => resolve(dialog.returnValue === "save" ? valuesOf(inputs) : null);
+  });
+}
+
+const valuesOf = (inputs) => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()]));

@@ -1,0 +1,40 @@
+// Puts the page together: listening, identifying, adding, the library, and one player for all.
+import { byId, say } from "./dom.js";
+import { History } from "./history.js";
+import { Identify } from "./identify.js";
+import { ListenView } from "./listen-view.js";
+import { Listener } from "./listen.js";
+import { Player } from "./player.js";
+import { SourceChoice } from "./source.js";
+import { Tracks } from "./tracks.js";
+import { Uploads } from "./upload.js";
+
+const player = new Player();
+const onPlay = (track, seconds) => {
+  if (listener.active) listener.stop(); // or the microphone would hear the loudspeaker
+  player.play(track, seconds);
+};
+
+const history = new History({ onPlay });
+const onMatch = (track) => history.add(track);
+
+const view = new ListenView({ onPlay, onMatch, heardSeconds: () => listener.heardSeconds });
+const listener = new Listener(view);
+const source = new SourceChoice(byId("source"));
+byId("listen-button").onclick = async () => {
+  if (listener.active) return listener.stop();
+  await listener.start(source.value);
+  source.refresh();
+};
+
+new Identify({ onPlay, onMatch });
+
+const library = { tracks: Number(byId("total").textContent), hours: Number(byId("hours").textContent) };
+const onCount = (tracks, seconds) => {
+  library.tracks += tracks;
+  library.hours += seconds / 3600;
+  say(byId("total"), String(library.tracks));
+  say(byId("hours"), Math.abs(library.hours).toFixed(1));
+};
+const tracks = new Tracks({ onPlay, onCount });
+new Uploads({ onAdded: (track) => onCount(1, track.duration), onDone: () => tracks.refresh() });

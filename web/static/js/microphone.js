@@ -1,0 +1,86 @@
+// A sound source as blocks of s16le: a microphone, or the sound of a tab. Knows nothing of the server.
+const BLOCK_SAMPLES = 2048; // 46 ms at 44.1 kHz
+// The browser's treatment is made for speech: it removes what music is recognised by.
+const AS_HEARD = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+export const TAB = "tab";
+
+class SourceError extends Error {
+  constructor(name) { super(name); this.name = name; }
+}
+
+export class Microphone {
+  // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean)
+  static async open(source, handlers) {
+    checkSupport();
+    const context = new AudioContext(); // at the device's own rate: other rates fail in Firefox
+    const resumed = context.resume(); // within the tap, as iOS demands
+    try {
+      const stream = await (source === TAB ? openTab() : openDevice(source));
+      const microphone = new Microphone(context, stream, handlers);
+      await Promise.all([resumed, microphone.pump(handlers)]);
+      return microphone;
+    } catch (error) {
+      context.close();
+      throw error;
+    }
+  }
+
+  constructor(context, stream, { onEnded, onMuted }) {
+    this.context = context;
+    this.stream = stream;
+    this.track = stream.getAudioTracks()[0];
+    this.track.onended = onEnded;
+    this.track.onmute = () => onMuted(true);
+    this.track.onunmute = () => onMuted(false);
+  }
+
+  async pump({ onBlock }) {
+    await this.context.audioWorklet.addModule(new URL("./pump-worklet.js", import.meta.url));
+    const node = new AudioWorkletNode(this.context, "pump", {
+      numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+      processorOptions: { blockSamples: BLOCK_SAMPLES },
+    });
+    const seconds = BLOCK_SAMPLES / this.sampleRate;
+    node.port.onmessage = ({ data }) => onBlock({ ...data, seconds });
+    this.context.createMediaStreamSource(this.stream).connect(node);
+  }
+
+  get sampleRate() { return this.context.sampleRate; }
+
+  // True where the browser ignored the wish for untreated sound.
+  get processed() {
+    const settings = this.track.getSettings();
+    return Object.keys(AS_HEARD).some((name) => settings[name] === true);
+  }
+
+  close() {
+    this.track.onended = null;
+    for (const track of this.stream.getTracks()) track.stop();
+    this.context.close();
+  }
+}
+
+function checkSupport() {
+  if (!window.isSecureContext) throw new SourceError("InsecureContext");
+  if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw new SourceError("Unsupported");
+}
+
+function openDevice(deviceId) {
+  const audio = { ...AS_HEARD, channelCount: 1 };
+  if (deviceId) audio.deviceId = { exact: deviceId };
+  return navigator.mediaDevices.getUserMedia({ audio });
+}
+
+async function openTab() {
+  const stream = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: AS_HEARD, systemAudio: "include" });
+  for (const track of stream.getVideoTracks()) track.stop(); // asked for only because browsers demand it
+  if (stream.getAudioTracks().length === 0) throw new SourceError("NoTabSound");
+  return new MediaStream(stream.getAudioTracks());
+}
+
+export const canShareTab = () => Boolean(navigator.mediaDevices?.getDisplayMedia);
+
+export async function devices() {
+  const all = await navigator.mediaDevices.enumerateDevices();
+  return all.filter((device) => device.kind === "audioinput" && device.deviceId);
+}

@@ -1,0 +1,37 @@
+// One player for all references, at the foot of the page.
+import { byId, say } from "./dom.js";
+import { titleOf } from "./format.js";
+import { text } from "./text.js";
+import { toast } from "./toast.js";
+
+export class Player {
+  constructor() {
+    this.audio = byId("audio");
+    this.audio.onerror = () => this.failed();
+    byId("player-close").onclick = () => this.close();
+  }
+
+  play(track, seconds = 0) {
+    say(byId("player-title"), titleOf(track));
+    say(byId("player-artist"), track.artist);
+    byId("player").hidden = false;
+    document.body.classList.add("has-player");
+    this.audio.src = `tracks/${track.id}/audio`;
+    this.audio.currentTime = seconds;
+    this.audio.play().catch(() => {}); // a failure is told by the error event
+  }
+
+  failed() {
+    if (byId("player").hidden) return;
+    toast(text.library.noAudio);
+    this.close();
+  }
+
+  close() {
+    byId("player").hidden = true;
+    document.body.classList.remove("has-player");
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.audio.load();
+  }
+}
