@@ -5,11 +5,12 @@ progress and errors go to stderr. Heavy libraries are imported inside of the com
 at once.
 """
 
+import asyncio
 import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +28,7 @@ Record = dict[str, Any]  # what --json prints: one object a line
 
 DATA = Path("data")
 MAX_MESSAGE = (1 << 20) + 1024  # bytes; a message may hold 1 MiB, and what is a little over gets a proper error
+PIPE_BLOCK = 1 << 15  # bytes read from stdin at once, at most; less when less is there
 
 app = typer.Typer(
     help="Earprint listens and names what is playing.",
@@ -111,6 +113,21 @@ def identify(
             failures += record["error"] is not None
             show(done, len(inputs))
     _exit(failures)
+
+
+@app.command()
+def listen(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="- is raw s16le mono sound from stdin.")] = "-",
+    url: Annotated[str, typer.Option(help="The server's WebSocket.")] = "ws://127.0.0.1:8000/listen",
+    realtime: Annotated[bool, typer.Option("--realtime", help="Send no faster than the sound would play.")] = False,
+    rate: Annotated[int, typer.Option(min=8000, max=192_000, metavar="N", help="Hertz of what stdin brings.")] = 44_100,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Stream sound to a server, and print what it hears as it hears it."""
+    if file == "-" and sys.stdin.isatty():
+        raise typer.BadParameter("name a file, or pipe raw sound in, as from: arecord -f S16_LE -r 44100 -t raw")
+    asyncio.run(_listen(file, url, realtime, rate, as_json))
 
 
 @app.command()
@@ -231,6 +248,29 @@ def _answer(index: "Index", analysis: "Analysis | EarprintError") -> Record:
     return identify(index, analysis).to_json() | {"error": None}
 
 
+async def _listen(file: str, url: str, realtime: bool, rate: int, as_json: bool) -> None:
+    from web.client import listen
+
+    with _sound(file, rate) as (blocks, sample_rate):
+        best = None
+        async for event in listen(url, blocks, sample_rate, realtime=realtime):
+            if as_json or best != (best := _best(event)):
+                _say(as_json, event, _event_line(event))
+
+
+@contextmanager
+def _sound(file: str, rate: int) -> Iterator[tuple[Iterable[bytes], int]]:
+    """Yield s16le mono blocks and their sample rate in hertz."""
+    from core.audio import AudioFile
+    from web.client import s16le
+
+    if file == "-":
+        yield iter(lambda: os.read(sys.stdin.fileno(), PIPE_BLOCK), b""), rate
+        return
+    with AudioFile(file) as audio:
+        yield map(s16le, audio.blocks()), audio.sample_rate
+
+
 def _each(ids: list[int], change: Callable[[int], "Track"], status: str, as_json: bool) -> None:
     """Change tracks one by one; one that cannot be changed does not keep the others from it."""
     failures = 0
@@ -288,6 +328,25 @@ def _answer_line(answer: Record) -> str:
     if answer["error"]:
         return str(answer["error"])
     return f"{answer['query']}  ->  {_result(answer['match'], answer['guesses'], 'offset')}"
+
+
+def _best(event: Record) -> object:
+    """Return what a reader takes notice of: each event, but of guesses only those with another best track."""
+    return event if event["type"] != "guesses" else [guess["track"]["id"] for guess in event["guesses"][:1]]
+
+
+def _event_line(event: Record) -> str:
+    """`0:07  match    Title - Artist  at 1:23  (99.9 %, 45 bits)`"""
+    match event["type"]:
+        case "ready":
+            text = f"{event['tracks']:,} tracks"
+        case "match":
+            text = _guess(event["guess"], "position")
+        case "lost":
+            text = f"track {event['track']}"
+        case _:
+            text = _result(event.get("match"), event["guesses"], "position")
+    return f"{_clock(event.get('elapsed', 0.0))}  {event['type']:7}  {text}"
 
 
 def _result(match: Record | None, guesses: list[Record], where: str) -> str:

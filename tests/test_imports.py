@@ -14,14 +14,14 @@ OUTSIDE = {
     "network": {"socket", "ssl", "http", "urllib", "starlette", "uvicorn", "websockets", "requests", "httpx2"},
     "clock": {"time", "datetime", "sched"},
     "thread": {"threading", "asyncio", "anyio", "_thread", "queue", "contextvars"},
-    "process": {"multiprocessing", "concurrent", "subprocess", "signal", "os"},
+    "process": {"multiprocessing", "concurrent", "subprocess", "signal"},
     "storage": {"lmdb"},
     "random": {"random", "secrets", "uuid"},
 }
 ALLOWED = {
-    "core/library.py": {"os", "time", "datetime"},
-    "core/ingest.py": {"os", "multiprocessing", "concurrent", "signal"},
-    "core/index.py": {"lmdb"},
+    "core/library.py": {"time", "datetime"},
+    "core/ingest.py": {"multiprocessing", "concurrent", "signal"},
+    "core/index.py": {"lmdb", "threading", "datetime"},  # locks its caches; notes when a track was added
 }
 HEAVY = {"numpy", "scipy", "librosa", "numba", "av", "soxr", "lmdb", "starlette", "uvicorn", "rich"}
 
