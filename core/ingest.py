@@ -1,0 +1,225 @@
+"""A file -> what is learned from it, in worker processes: the only place where sound files are decoded.
+
+A worker answers one file at a time through a pipe: paths go in, peaks come out, never PCM. It may die, hang or eat
+memory over a hostile file; that costs this file and this worker. Workers never open the index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from core.audio import AudioFile, Tags, check_file, display_name
+from core.constellation import Levels, Peaks, reference, sounding_seconds
+from core.errors import AudioError, EarprintError, SilentError
+from core.fingerprinter import Fingerprinter
+from core.params import Params
+
+FILE_SECONDS = 600.0  # a file may take that long: about a day of music
+WORKER_BYTES = 4 << 30  # address space of a worker
+MIN_REFERENCE_SECONDS = 1.0  # of sound; less cannot be recognised
+AHEAD = 4  # files a job that may be under way or done before their turn comes
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a file holds. A reference keeps its strongest peaks, a query all of them and the levels."""
+
+    path: str
+    filename: str
+    sha256: str  # hex
+    tags: Tags
+    duration: float  # seconds, of what was decoded
+    peaks: Peaks  # PEAK [k]
+    levels: Levels | None  # int8 [t, n_mels]
+
+
+def file_sha256(path: str | Path) -> str:
+    """The hex SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False) -> Analysis:
+    """Decodes and fingerprints a file in this process. `name` is what errors call it, and its file name.
+
+    Raises AudioError, or SilentError when a reference has too little sound to be recognised.
+    """
+    name = name or display_name(path)
+    check_file(path, name)
+    with AudioFile(path, name) as audio:
+        peaks, levels, duration = _fingerprint(audio, params, query)
+    if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
+        raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
+    return Analysis(str(path), Path(name).name, file_sha256(path), audio.tags, duration, peaks, levels)
+
+
+class Ingest:
+    """`analyse` in up to `jobs` worker processes, which start when they are first needed. A context manager.
+
+    Threads may share it: a call waits until a worker is free.
+    """
+
+    def __init__(self, params: Params, *, jobs: int | None = None, file_seconds: float = FILE_SECONDS) -> None:
+        self._params, self._file_seconds = params, file_seconds
+        self._workers: set[_Worker] = set()
+        self._closed = False
+        self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()  # None is one that may be started
+        for _ in range(jobs or os.cpu_count() or 1):
+            self._free.put(None)
+
+    def one(self, path: str | Path, *, name: str | None = None, query: bool = False) -> Analysis:
+        """As `analyse`. A file over which a worker dies, or takes too long, is an AudioError."""
+        question = Question(str(path), name or display_name(path), query)
+        with self._borrowed() as worker:
+            answer = worker.ask(question, self._file_seconds)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def many(self, paths: Iterable[str], *, jobs: int = 1) -> Iterator[tuple[str, Analysis | EarprintError]]:
+        """References from files, `jobs` at a time, in the order of `paths`, which are taken as they are needed."""
+        threads = ThreadPoolExecutor(jobs)
+        pending: deque[tuple[str, Future[Analysis | EarprintError]]] = deque()
+        try:
+            for path in paths:
+                pending.append((path, threads.submit(self._attempt, path)))
+                if len(pending) >= AHEAD * jobs:
+                    yield _next(pending)
+            while pending:
+                yield _next(pending)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Stops the workers, also those that are working."""
+        self._closed = True
+        for worker in list(self._workers):
+            worker.kill()
+
+    def __enter__(self) -> Ingest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _attempt(self, path: str) -> Analysis | EarprintError:
+        try:
+            return self.one(path)
+        except EarprintError as error:
+            return error
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[_Worker]:
+        worker = self._free.get()
+        try:
+            if worker is None or not worker.alive():
+                worker = self._start()
+            yield worker
+        except BaseException:
+            if worker is not None:  # its pipe may hold half an answer
+                self._workers.discard(worker)
+                worker.kill()
+            worker = None
+            raise
+        finally:
+            self._free.put(worker)
+
+    def _start(self) -> _Worker:
+        if self._closed:
+            raise RuntimeError("this Ingest is closed")
+        worker = _Worker(self._params)
+        self._workers.add(worker)
+        return worker
+
+
+class Question(NamedTuple):
+    """What a worker is asked."""
+
+    path: str
+    name: str
+    query: bool
+
+
+class _Worker:
+    """A process that analyses one file after the other."""
+
+    def __init__(self, params: Params) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork would inherit the index and other threads' locks
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_work, args=(theirs, params), daemon=True)
+        self._process.start()
+        theirs.close()  # so that our end notices when the process dies
+
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def ask(self, question: Question, seconds: float) -> Analysis | Exception:
+        """Raises AudioError when there is no answer."""
+        try:
+            self._pipe.send(question)
+            if not self._pipe.poll(seconds):
+                raise AudioError(
+                    f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files"
+                )
+            answer: Analysis | Exception = self._pipe.recv()
+            return answer
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise AudioError(f"{question.name}: the decoder crashed over it; convert it to another format") from error
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+def _work(pipe: Connection, params: Params) -> None:
+    """A worker's life: it ends when the other end of the pipe is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    resource.setrlimit(resource.RLIMIT_AS, (WORKER_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            pipe.send(_answer(pipe.recv(), params))
+
+
+def _answer(question: Question, params: Params) -> Analysis | Exception:
+    try:
+        return analyse(question.path, params, name=question.name, query=question.query)
+    except MemoryError:
+        return AudioError(f"{question.name}: needs too much memory; convert it to another format")
+    except Exception as error:
+        if not isinstance(error, EarprintError):  # a bug of ours: the parent has no other trace of where
+            error.add_note(traceback.format_exc())
+        return error
+
+
+def _next(pending: deque[tuple[str, Future[Analysis | EarprintError]]]) -> tuple[str, Analysis | EarprintError]:
+    path, future = pending.popleft()
+    return path, future.result()
+
+
+def _fingerprint(audio: AudioFile, params: Params, query: bool) -> tuple[Peaks, Levels | None, float]:
+    """(peaks, levels of a query, seconds)"""
+    printer = Fingerprinter(params, audio.sample_rate)
+    peaks, levels, samples = [], [], 0
+    for block in chain(audio.blocks(), [None]):
+        found = printer.finish() if block is None else printer.feed(block)
+        peaks.append(found if query else reference(found, params))
+        levels.append(printer.levels if query else printer.levels[:0])
+        samples += 0 if block is None else len(block)
+    return np.concatenate(peaks), np.concatenate(levels) if query else None, samples / audio.sample_rate
