@@ -20,7 +20,7 @@ OUTSIDE = {
 }
 ALLOWED = {
     "core/library.py": {"time", "datetime"},
-    "core/ingest.py": {"multiprocessing", "concurrent", "signal"},
+    "core/ingest.py": {"multiprocessing", "concurrent", "queue", "signal"},
     "core/index.py": {"lmdb", "threading", "datetime"},  # locks its caches; notes when a track was added
 }
 HEAVY = {"numpy", "scipy", "librosa", "numba", "av", "soxr", "lmdb", "starlette", "uvicorn", "rich"}
