@@ -2,8 +2,9 @@
 # make test    all checks and tests
 # make check   ruff and mypy alone
 # make install .venv/bin/earprint, with the locked versions
-# make bench   measure: MUSIC is a folder of references, QUERIES a folder of queries made from them
+# make bench   measure, on the folder MUSIC and the query set QUERIES (see benchmarks/)
 # make lock    resolve requirements.lock anew (needs uv)
+# make clean   remove what the others made; the library stays
 
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -36,10 +37,15 @@ install: .venv/installed
 	touch $@
 
 bench: install
-	$(BIN)/python -m benchmarks.accuracy $(MUSIC) $(QUERIES)
+	@test -n "$(MUSIC)" -a -n "$(QUERIES)" || \
+		{ echo "name a folder of music and a query set: make bench MUSIC=... QUERIES=..."; exit 1; }
+	$(BIN)/python -m benchmarks.speed "$(MUSIC)"
+	$(BIN)/python -m benchmarks.accuracy "$(MUSIC)" "$(QUERIES)"
+	$(BIN)/python -m benchmarks.time_to_identify "$(MUSIC)" "$(QUERIES)"
+	$(BIN)/python -m benchmarks.radio "$(MUSIC)" "$(QUERIES)"
 
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest \
+	uv pip compile pyproject.toml --extra dev --extra bench --universal --python-version 3.11 --fork-strategy fewest \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--upgrade --quiet -o requirements.lock
 
