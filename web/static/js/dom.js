@@ -7,9 +7,11 @@ export const action = (root, name) => root.querySelector(`[data-action=${name}]`
 export const clone = (templateId) => byId(templateId).content.cloneNode(true);
 export const cloneOne = (templateId) => clone(templateId).firstElementChild;
 
-// Sets text only where it differs, so that selections survive and readers are not woken.
+// Sets text only where it differs, so that selections survive and readers are not woken. Tells whether it did.
 export function say(element, value) {
-  if (element.textContent !== value) element.textContent = value;
+  if (element.textContent === value) return false;
+  element.textContent = value;
+  return true;
 }
 
 export function fill(root, values) {

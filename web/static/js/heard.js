@@ -3,15 +3,18 @@ const ABSENT_AFTER = 7; // seconds of sound without a claim
 const TOO_SHORT = 4; // seconds of sound that say nothing
 const PERHAPS = 0.5; // confidence; a claim itself is the server's
 const LIKELY = 0.9;
+const WORTH_SHOWING = 0.005; // confidence of another guess beside a claim
 const LEAD = 0.05; // in confidence: what a lower guess must be better by to pass the one above it
 
 // {verdict, best: Guess | null, others: [Guess]}: what the page shows
 export function answerOf({ match, guesses }, instead) {
-  if (match) return { verdict: "match", best: match, others: guesses.filter((guess) => guess.track.id !== match.track.id) };
+  if (match) return { verdict: "match", best: match, others: guesses.filter((guess) => rivals(match, guess)) };
   if (instead && !(guesses[0]?.confidence >= PERHAPS)) return { verdict: instead, best: null, others: guesses };
   if (guesses.length === 0) return { verdict: "searching", best: null, others: [] };
   return { verdict: wordFor(guesses[0].confidence), best: guesses[0], others: guesses.slice(1) };
 }
+
+const rivals = (match, guess) => guess.track.id !== match.track.id && guess.confidence >= WORTH_SHOWING;
 
 function wordFor(confidence) {
   if (confidence >= LIKELY) return "likely";

@@ -70,8 +70,8 @@ export class ListenView {
     const shown = hint && (hint !== "processed" || state === "listening");
     const words = shown ? text.hint[hint] : this.statusWords(state, detail);
     byId("status").classList.toggle("is-hint", Boolean(shown));
-    say(byId("status"), words);
-    if (shown || state === "reconnecting") this.announcer.say(words);
+    const changed = say(byId("status"), words);
+    if (changed && (shown || state === "reconnecting")) this.announcer.say(words);
   }
 
   statusWords(state, detail) {
@@ -82,10 +82,9 @@ export class ListenView {
   answer(answer) {
     byId("welcome").hidden = true;
     this.answers.show(answer);
-    const { verdict, best } = answer;
-    if (verdict === "match") this.announcer.say(text.say.match(nameOf(best.track)));
-    else if (verdict === "likely") this.announcer.say(text.say.guess(nameOf(best.track)));
-    else if (verdict === "absent") this.announcer.say(text.say.absent);
+    const words = wordsAloud(answer);
+    if (words !== this.aloud) this.announcer.say(words);
+    this.aloud = words;
   }
 
   matched(guess) { this.onMatch(guess.track); }
@@ -98,6 +97,11 @@ export class ListenView {
     box.hidden = false;
     if (!this.answers.answer) byId("welcome").hidden = false;
   }
+}
+
+function wordsAloud({ verdict, best }) {
+  const words = text.say[verdict];
+  return best && words ? words(nameOf(best.track)) : (words ?? "");
 }
 
 function wordsFor(name, message) {

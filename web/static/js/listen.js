@@ -55,11 +55,17 @@ export class Listener {
     this.muted = false;
     this.to("listening", "connecting");
     this.socket = new ListenSocket(microphone.sampleRate, {
-      onOpen: () => { this.heard = new Heard(); this.to("listening"); },
+      onOpen: () => this.opened(),
       onMessage: (message) => this.message(message),
       onRetry: (seconds) => this.to("reconnecting", seconds),
       onClosed: (code, message) => this.closed(code, message),
     });
+  }
+
+  opened() {
+    this.heard = new Heard();
+    this.to("listening");
+    this.view.answer(this.heard.answer);
   }
 
   block(block) {

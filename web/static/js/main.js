@@ -1,5 +1,6 @@
 // Puts the page together: listening, identifying, adding, the library, and one player for all.
-import { byId, say } from "./dom.js";
+import { Count } from "./count.js";
+import { byId } from "./dom.js";
 import { History } from "./history.js";
 import { Identify } from "./identify.js";
 import { ListenView } from "./listen-view.js";
@@ -29,12 +30,7 @@ byId("listen-button").onclick = async () => {
 
 new Identify({ onPlay, onMatch });
 
-const library = { tracks: Number(byId("total").textContent), hours: Number(byId("hours").textContent) };
-const onCount = (tracks, seconds) => {
-  library.tracks += tracks;
-  library.hours += seconds / 3600;
-  say(byId("total"), String(library.tracks));
-  say(byId("hours"), Math.abs(library.hours).toFixed(1));
-};
+const count = new Count(byId("count"));
+const onCount = (tracks, seconds) => count.change(tracks, seconds);
 const tracks = new Tracks({ onPlay, onCount });
 new Uploads({ onAdded: (track) => onCount(1, track.duration), onDone: () => tracks.refresh() });

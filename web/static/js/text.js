@@ -43,13 +43,9 @@ export const text = {
   slower: (percent) => `${percent} % slower`,
   higher: (cents) => `${cents} cents higher`,
   lower: (cents) => `${cents} cents lower`,
-  say: {
-    match: (name) => `Match: ${name}`,
-    guess: (name) => `Perhaps ${name}`,
-    absent: "Not in this library",
-    lost: "The music has changed",
-  },
+  say: { match: (name) => `Match: ${name}`, likely: (name) => `Very likely ${name}`, absent: "Not in this library" },
   title: { idle: "Earprint: what is playing?", listening: "Listening\u2026 Earprint", matched: (name) => `${name} \u00b7 Earprint` },
+  count: (tracks, hours) => `${tracks} ${tracks === 1 ? "track" : "tracks"}, ${hours} hours`,
   unknownArtist: "Unknown artist",
   by: (title, artist) => (artist ? `${title} \u2013 ${artist}` : title),
   uploads: {

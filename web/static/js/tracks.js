@@ -19,7 +19,8 @@ export class Tracks {
     this.list.onclick = (event) => this.clicked(event);
     byId("search").oninput = () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.refresh(), TYPING_MS); };
     byId("sort").onchange = () => this.refresh();
-    byId("more").onclick = () => this.more();
+    byId("finder").onsubmit = (event) => { event.preventDefault(); this.refresh(); };
+    byId("more").onclick = (event) => { event.preventDefault(); this.more(); };
   }
 
   clicked(event) {

@@ -1,0 +1,305 @@
+"""The page in a real Chromium, whose fake microphone plays a file, against a real server."""
+
+import os
+import re
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import uvicorn
+
+from core import Library
+from core.demo import add_noise, demo_names, demo_track, room, write_audio, write_demo
+from web.app import create_app
+from web.settings import Settings
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+FAKE_DEVICE = ["--use-fake-device-for-media-stream"]
+
+RATE = 44_100  # Hz, of the fake microphone too
+KNOWN = 3  # tracks in the library: seeds 0, 1, 2; the next seed is uploaded
+SECONDS = 20.0  # a track
+PLAYED, HEARD_FROM = 1, 4.0  # the seed that the microphone hears, from this second on
+UNKNOWN = 77  # the seed of music that no one has
+SNR_DB = 10.0
+MATCH_MS = 20_000  # patience, for a busy machine
+POSITION_SECONDS = 2.5  # what the shown position may differ by from when the test looked
+
+if CHROMIUM is None and os.environ.get("CI") != "true":
+    pytest.skip("no Chromium is installed: apt-get install chromium", allow_module_level=True)
+
+from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """Tagged files: those of the library, and one more."""
+    return write_demo(tmp_path_factory.mktemp("songs"), KNOWN + 1, SECONDS)
+
+
+@pytest.fixture(scope="module")
+def address(songs, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    with Library(data) as library:
+        assert all(added.status == "added" for added in library.add(songs[:KNOWN]))
+    config = uvicorn.Config(create_app(Settings(data=data)), host="127.0.0.1", port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    assert CHROMIUM, "this needs Chromium: apt-get install chromium"
+    with sync_playwright() as started:
+        yield started
+
+
+@contextmanager
+def chromium(playwright, *arguments):
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*QUIET, *arguments])
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def opened(browser, address, **options):
+    """A page of its own; anything it says to the console as an error fails the test."""
+    with browser.new_context(**options) as context:
+        page, errors = context.new_page(), []
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        yield page
+        assert errors == []
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    """Without a microphone."""
+    with chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser, address):
+    with opened(browser, address) as page:
+        yield page
+
+
+@contextmanager
+def hearing(playwright, address, pcm, folder):
+    """A page whose microphone plays `pcm` again and again."""
+    path = folder / "microphone.wav"
+    write_audio(path, pcm, RATE)
+    arguments = ["--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={path}"]
+    with chromium(playwright, *FAKE_DEVICE, *arguments) as browser, opened(browser, address) as page:
+        yield page
+
+
+def through_the_air(seed, start):
+    """The music of a seed as a microphone across the room gets it, then two seconds of silence."""
+    heard = add_noise(room(demo_track(seed, SECONDS, RATE)[int(start * RATE) :], RATE), SNR_DB)
+    return np.concatenate([heard, np.zeros(2 * RATE)]).astype(np.float32) * np.float32(0.5)
+
+
+def listen_button(page):
+    return page.get_by_role("button", name=re.compile("^(Listen|Stop|Cancel)$"))
+
+
+def row(page, seed):
+    return page.locator("#tracks .track").filter(has_text=demo_names(seed)[0])
+
+
+def seconds_of(clock):
+    minutes, seconds = clock.split(":")
+    return int(minutes) * 60 + int(seconds)
+
+
+def test_hears_a_track_and_where_it_is(playwright, address, tmp_path):
+    with hearing(playwright, address, through_the_air(PLAYED, HEARD_FROM), tmp_path) as page:
+        listen_button(page).press("Space")
+        expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
+        began = time.monotonic()
+        expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
+        best = page.locator("#answer .best")
+        expect(best.locator("[data-field=title]")).to_have_text(demo_names(PLAYED)[0])
+        position = best.locator("[data-field=position]")
+        shown, expected = seconds_of(position.inner_text()), HEARD_FROM + time.monotonic() - began
+        assert shown == pytest.approx(expected, abs=POSITION_SECONDS)
+        expect(position).not_to_have_text(position.inner_text())  # it follows the music
+        expect(listen_button(page)).to_have_attribute("aria-pressed", "true")
+        listen_button(page).click()
+        expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+        expect(best).to_have_attribute("data-verdict", "match")  # the answer stays
+        expect(page.locator("#history-list")).to_contain_text(demo_names(PLAYED)[0])
+        page.reload()
+        expect(page.locator("#history-list")).to_contain_text(demo_names(PLAYED)[0])
+
+
+def test_claims_nothing_for_music_it_does_not_know(playwright, address, tmp_path):
+    with hearing(playwright, address, through_the_air(UNKNOWN, 0), tmp_path) as page:
+        listen_button(page).click()
+        absent = page.locator("#answer .best[data-verdict=absent]")
+        expect(absent).to_contain_text("Not in this library", timeout=MATCH_MS)
+        expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
+        expect(page.locator("#history-list li")).to_have_count(0)
+
+
+def test_says_when_there_is_no_sound(playwright, address, tmp_path):
+    with hearing(playwright, address, np.zeros(2 * RATE, np.float32), tmp_path) as page:
+        listen_button(page).click()
+        expect(page.locator("#status")).to_contain_text("No sound comes in")
+        expect(page.locator("#answer")).not_to_contain_text("Not in this library")
+
+
+def test_says_what_to_do_when_the_microphone_is_denied(playwright, address):
+    with (
+        chromium(playwright, *FAKE_DEVICE, "--use-fake-ui-for-media-stream=deny") as browser,
+        opened(browser, address) as page,
+    ):
+        listen_button(page).click()
+        expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked")
+        expect(listen_button(page)).to_have_attribute("aria-pressed", "false")
+
+
+def test_says_that_there_is_no_microphone(page):
+    listen_button(page).click()
+    expect(page.get_by_role("alert")).to_contain_text(re.compile("No microphone found|The microphone is blocked"))
+
+
+def test_explains_an_insecure_address(playwright, address):
+    with chromium(playwright, "--host-resolver-rules=MAP example.test 127.0.0.1") as browser:
+        with opened(browser, address.replace("127.0.0.1", "example.test")) as page:
+            listen_button(page).click()
+            expect(page.get_by_role("alert")).to_contain_text("Listening needs a secure address")
+
+
+def test_comes_back_after_the_connection_broke(playwright, address, tmp_path):
+    with hearing(playwright, address, through_the_air(UNKNOWN, 0), tmp_path) as page:
+        sockets = []
+
+        def serve(socket):
+            sockets.append(socket)
+            socket.on_message(lambda message: socket.send('{"type": "ready"}') if isinstance(message, str) else None)
+
+        page.route_web_socket(re.compile("/listen$"), serve)
+        page.reload()
+        listen_button(page).click()
+        expect(page.locator("#status")).to_have_text("Listening\u2026")
+        sockets[0].close(code=1012)
+        expect(page.locator("#listen")).to_have_attribute("data-state", "reconnecting")
+        expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
+        sockets[1].send('{"type": "error", "code": "bad_message", "message": "Said by the server."}')
+        sockets[1].close(code=1008)
+        expect(page.get_by_role("alert")).to_contain_text("Said by the server.")
+        expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+
+
+def test_uploads_what_is_new_known_and_broken(page, songs, tmp_path):
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"this is no music" * 100)
+    page.locator("#upload-files").set_input_files([songs[KNOWN], songs[0], broken])
+    jobs = page.locator("#uploads-list .job")
+    expect(jobs.nth(0).locator("[data-field=status]")).to_contain_text(f"Added: {demo_names(KNOWN)[0]}", timeout=MATCH_MS)
+    expect(jobs.nth(1).locator("[data-field=status]")).to_have_text("Already in the library")
+    expect(jobs.nth(2).locator("[data-field=status]")).to_contain_text("broken.mp3")
+    expect(page.locator("#uploads-summary")).to_have_text("1 added, 1 already known, 1 failed")
+    expect(row(page, KNOWN)).to_be_visible()
+    expect(page.locator("#count")).to_contain_text(f"{KNOWN + 1} tracks")
+
+
+def test_takes_a_dropped_file(page):
+    make = "() => { const all = new DataTransfer(); all.items.add(new File(['no music'], 'dropped.wav')); return all; }"
+    page.dispatch_event("#library", "drop", {"dataTransfer": page.evaluate_handle(make)})
+    expect(page.locator("#uploads-list .job")).to_contain_text("dropped.wav")
+    expect(page.locator("#uploads-summary")).to_have_text("1 failed", timeout=MATCH_MS)
+
+
+def test_finds_a_track_as_one_types(page):
+    title, _ = demo_names(2)
+    page.get_by_role("searchbox").press_sequentially(title.lower())
+    expect(page.locator("#tracks .track")).to_have_count(1)
+    expect(row(page, 2)).to_be_visible()
+    page.get_by_role("searchbox").fill("nothing is called this")
+    expect(page.locator("#tracks-empty")).to_have_text("Nothing found for \u201cnothing is called this\u201d.")
+
+
+def test_makes_the_markup_that_the_server_makes(page):
+    served = page.locator("#tracks .track").first.evaluate("row => row.outerHTML.replace(/\\s+/g, ' ')")
+    page.locator("#sort").select_option("title")
+    page.locator("#sort").select_option("added")
+    expect(page.locator("#tracks .track").first).to_be_visible()
+    with page.expect_response(re.compile("/tracks")):
+        page.locator("#finder").evaluate("form => form.requestSubmit()")
+    made = page.locator("#tracks .track").first.evaluate("row => row.outerHTML.replace(/\\s+/g, ' ')")
+    assert made == served
+
+
+def test_deletes_and_undoes(page):
+    row(page, 0).get_by_role("button", name="Delete").click()
+    expect(row(page, 0)).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, 0)).to_be_visible()
+    page.reload()
+    expect(row(page, 0)).to_be_visible()
+
+
+def test_edits_a_track(page):
+    title, artist = demo_names(2)
+    row(page, 2).get_by_role("button", name="Edit").click()
+    page.get_by_label("Artist").fill("Someone else")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, 2).locator("[data-field=artist]")).to_have_text("Someone else")
+    row(page, 2).get_by_role("button", name="Edit").click()
+    page.get_by_label("Artist").fill(artist)
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, 2)).to_contain_text(title)
+
+
+def test_plays_a_track(page):
+    row(page, 1).get_by_role("link", name="Play").click()
+    expect(page.locator("#player-title")).to_have_text(demo_names(1)[0])
+    expect(page.locator("#audio")).to_have_js_property("paused", False)
+    expect(page.locator("#audio")).to_have_js_property("error", None)
+    page.get_by_role("button", name="Close the player").click()
+    expect(page.locator("#player")).to_be_hidden()
+
+
+def test_identifies_a_file(page, tmp_path):
+    clip = tmp_path / "clip.wav"
+    write_audio(clip, demo_track(PLAYED, SECONDS, RATE)[int(5 * RATE) : int(13 * RATE)], RATE)
+    page.locator("#identify-file").set_input_files(clip)
+    best = page.locator("#identify-answer .best")
+    expect(best).to_have_attribute("data-verdict", "match", timeout=MATCH_MS)
+    expect(best.locator("[data-field=title]")).to_have_text(demo_names(PLAYED)[0])
+    assert seconds_of(best.locator("[data-field=position]").inner_text()) in (4, 5)
+
+
+def test_shows_the_library_without_scripts(browser, address):
+    with opened(browser, f"{address}?search={demo_names(1)[1].split()[0]}", java_script_enabled=False) as page:
+        expect(row(page, 1)).to_be_visible()
+        expect(row(page, 1).get_by_role("link", name="Play")).to_have_attribute("href", re.compile(r"tracks/\d+/audio"))
+        expect(page.locator("#listen-button")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_fits_the_width(browser, address, width):
+    with opened(browser, address, viewport={"width": width, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        small = "[...document.querySelectorAll('button, .btn, select, input:not(.visually-hidden)')]"
+        small += ".map(e => e.getBoundingClientRect()).filter(r => r.width && (r.width < 44 || r.height < 44)).length"
+        assert page.evaluate(small) == 0
