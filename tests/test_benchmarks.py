@@ -1,0 +1,104 @@
+"""The measurements' own arithmetic, against cases worked by hand."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import claims, common
+from benchmarks.claims import Span
+from benchmarks.noises import mix, rms, speech, synthetic_noises
+from benchmarks.programme import Segment
+
+
+def test_wilson() -> None:
+    low, high = common.wilson(5, 10)  # (5 + z2/2) / (10 + z2) +- z / (10 + z2) * sqrt(2.5 + z2/4), by hand
+    assert (low, high) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert common.wilson(0, 100)[1] == pytest.approx(3.8415 / 103.8415, abs=1e-4)
+    assert common.wilson(0, 0) == (0.0, 1.0)
+
+
+def test_calibration_error() -> None:
+    assert common.calibration_error([0.75, 0.75, 0.75, 0.75], [True, True, True, False]) == pytest.approx(0)
+    assert common.calibration_error([1.0, 1.0, 0.0], [True, False, False]) == pytest.approx(1 / 3)
+    assert math.isnan(common.calibration_error([], []))
+
+
+def test_shares_are_printed_without_a_leading_zero() -> None:
+    assert [common.decimal(value) for value in (0.3, 1.0, math.nan)] == [".30", "1.00", ""]
+    assert common.share(5, 10) == "5/10 .50 [.24, .76]"
+
+
+def test_table_lines_up() -> None:
+    assert common.table(["name", "n"], [["a", "10"]]) == "| name |   n |\n| ---- | --: |\n| a    |  10 |"
+
+
+PROGRAMME = (
+    Segment("track", 20.0, "a.ogg", 0.0, frozenset({1})),
+    Segment("silence", 10.0),
+    Segment("unknown", 20.0, "b.ogg"),
+)
+
+
+def span(track: int, start: float, end: float) -> Span:
+    return Span(frozenset({track}), start, end, "")
+
+
+def test_a_radio_claim_is_timed_from_its_segment() -> None:
+    score = claims.score([span(1, 4.0, 21.0)], PROGRAMME)
+    (visit,) = score.visits
+    assert visit.lost_late
+    assert (visit.claims[0].start - visit.start, visit.claims[-1].end - visit.end) == (4.0, 1.0)
+    assert (score.wrong, score.false) == ([], [])
+    assert (sum(score.labels), len(score.labels)) == (45, 50)  # 4 s before the claim, and 1 s after the end
+
+
+def test_radio_claims_of_what_does_not_play() -> None:
+    score = claims.score([span(2, 5.0, 6.0), span(1, 6.0, 8.0), span(1, 9.0, 20.5), span(3, 35.0, 40.0)], PROGRAMME)
+    assert [s.start for s in score.wrong] == [5.0]
+    assert [s.start for s in score.false] == [35.0]
+    assert len(score.visits[0].claims) == 2  # one flap
+
+
+def test_a_track_may_be_claimed_shortly_after_it_ended() -> None:
+    assert claims.score([span(1, 21.0, 22.0)], PROGRAMME).false == []
+    assert len(claims.score([span(1, 24.0, 25.0)], PROGRAMME).false) == 1
+
+
+def test_spans_of_events() -> None:
+    guess = {"track": {"id": 1, "title": "One"}, "twins": [{"id": 2}]}
+    events = [
+        {"type": "match", "elapsed": 3.0, "guess": guess},
+        {"type": "guesses", "elapsed": 4.0},
+        {"type": "lost", "elapsed": 5.0, "track": 1},
+        {"type": "match", "elapsed": 7.0, "guess": guess},
+        {"type": "end", "elapsed": 9.0},
+    ]
+    both = frozenset({1, 2})
+    assert list(claims.spans(events)) == [Span(both, 3.0, 5.0, "One"), Span(both, 7.0, 9.0, "One")]
+
+
+def test_noise_is_mixed_at_its_level() -> None:
+    rng = np.random.default_rng(1)
+    music, noise = rng.standard_normal(50_000).astype("f4"), rng.standard_normal(50_000).astype("f4")
+    assert rms(mix(music, noise, 6.0) - music) == pytest.approx(rms(music) * 10 ** (-6 / 20), rel=1e-3)
+
+
+def test_the_same_seed_gives_the_same_noises() -> None:
+    for one, other in zip(synthetic_noises(0.5), synthetic_noises(0.5), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(speech(1000, np.random.default_rng(1))) == 1000
+
+
+def test_queries_are_split_by_track(tmp_path: Path) -> None:
+    corpus = pytest.importorskip("benchmarks.corpus")
+    (tmp_path / "unknown.txt").write_text("u.ogg\nv.ogg\n")
+    (tmp_path / "manifest.csv").write_text(
+        "query,truth,cond,length,start\nc_000.wav,a.ogg|b.ogg,clean,5,1.5\nm_003.wav,,unknown_mic,10,2.0\n"
+    )
+    known, unknown = corpus.read_queries(tmp_path)
+    assert (known.truth, known.source, known.start) == (("a.ogg", "b.ogg"), "a.ogg", 1.5)
+    assert (unknown.truth, unknown.source) == ((), "v.ogg")  # the fourth of its condition, of two files
+    assert corpus.same_recordings(tmp_path)["b.ogg"] == {"a.ogg", "b.ogg"}
+    assert {corpus.half(f"{i}.ogg") for i in range(20)} == set(corpus.HALVES)
