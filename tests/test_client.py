@@ -1,0 +1,183 @@
+"""The client against a real server on a real port."""
+
+import asyncio
+import json
+import shutil
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pytest
+import uvicorn
+from websockets.sync.client import connect
+from websockets.sync.server import serve as serve_websocket
+
+from core.audio import AudioFile
+from core.errors import EarprintError
+from web.app import create_app
+from web.client import cut, listen, s16le
+from web.settings import Settings
+
+
+@contextmanager
+def running(settings):
+    """A server in a thread; yields its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        create_app(settings), log_level="error", ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=2**22
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def url(data, tmp_path_factory):
+    folder = shutil.copytree(data, tmp_path_factory.mktemp("served") / "data")
+    with running(Settings(data=folder, listeners=2)) as port:
+        yield f"ws://127.0.0.1:{port}/listen"
+
+
+def events(url, blocks, sample_rate, **options):
+    async def run():
+        return [event async for event in listen(url, blocks, sample_rate, **options)]
+
+    return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def sound(path):
+    with AudioFile(path) as audio:
+        return [s16le(block) for block in audio.blocks()], audio.sample_rate
+
+
+def kinds(heard):
+    return [event["type"] for event in heard]
+
+
+def test_a_file_is_recognised(url, music):
+    blocks, sample_rate = sound(music[1])
+    heard = events(url, blocks, sample_rate)
+    assert (heard[0]["type"], heard[-1]["type"]) == ("ready", "end")
+    assert heard[0]["tracks"] == len(music)
+    (match,) = (event for event in heard if event["type"] == "match")
+    assert match["guess"]["track"]["filename"] == music[1].name
+    assert match["guess"]["track"] == heard[-1]["match"]["track"]
+
+
+def test_guesses_come_at_least_every_half_second_of_sound(url, music):
+    blocks, sample_rate = sound(music[0])
+    heard = events(url, blocks, sample_rate)
+    elapsed = [0.0] + [event["elapsed"] for event in heard if event["type"] == "guesses"]
+    assert max(later - sooner for sooner, later in pairwise(elapsed)) <= 0.5
+    assert heard[-1]["elapsed"] - elapsed[-1] <= 0.5 + heard[0]["delay"]
+
+
+def test_events_do_not_depend_on_how_the_sound_is_cut(url, music):
+    blocks, sample_rate = sound(music[2])
+    whole = b"".join(blocks)[: 2 * 8 * sample_rate]
+    pieces = [whole[begin : begin + 4097] for begin in range(0, len(whole), 4097)]
+    assert events(url, [whole], sample_rate) == events(url, pieces, sample_rate)
+
+
+def test_realtime_takes_as_long_as_the_sound(url):
+    begin = time.monotonic()
+    events(url, [bytes(2 * 8000)], 8000, realtime=True)
+    assert 0.9 < time.monotonic() - begin < 3
+
+
+def test_no_sound(url):
+    assert kinds(events(url, [], 8000))[-1] == "end"
+
+
+def test_a_client_that_sends_all_before_it_reads(url, music):
+    """It blocks nobody, and misses neither match nor end."""
+    blocks, sample_rate = sound(music[0])
+    with connect(url, compression=None) as server:
+        server.send(json.dumps({"type": "start", "sample_rate": sample_rate, "format": "s16le"}))
+        for piece in cut(blocks, 2**20):
+            server.send(piece)
+        server.send('{"type": "stop"}')
+        heard = [json.loads(text) for text in server]
+        assert server.protocol.close_code == 1000
+    assert {"ready", "match", "end"} <= set(kinds(heard))
+
+
+def test_a_refusal_is_clear(url):
+    with connect(url), connect(url), pytest.raises(EarprintError, match="too many are listening"):
+        events(url, [bytes(1000)], 8000)
+
+
+def test_an_error_is_clear(url):
+    with pytest.raises(EarprintError, match=r"sample_rate must be .* not 96 .unsupported_rate"):
+        events(url, [bytes(1000)], 96)
+
+
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(EarprintError, match=f"cannot connect to ws://127.0.0.1:{port}/listen"):
+        events(f"ws://127.0.0.1:{port}/listen", [], 8000)
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "http://127.0.0.1:1/listen"])
+def test_not_a_url(bad):
+    with pytest.raises(EarprintError, match="cannot connect"):
+        events(bad, [], 8000)
+
+
+def test_not_our_server(url):
+    with pytest.raises(EarprintError, match="refuses"):
+        events(url.replace("/listen", "/elsewhere"), [], 8000)
+
+
+def test_a_server_that_leaves():
+    def leave(connection):
+        connection.close(1012, "restart")
+
+    with serve_websocket(leave, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        with pytest.raises(EarprintError, match="left before the end: restart"):
+            events(f"ws://127.0.0.1:{port}/", [bytes(1000)], 8000)
+
+
+def test_a_server_that_stops_says_restart(data, tmp_path):
+    folder = shutil.copytree(data, tmp_path / "data")
+    with running(Settings(data=folder)) as port:
+        server = connect(f"ws://127.0.0.1:{port}/listen").__enter__()
+        server.send(json.dumps({"type": "start", "sample_rate": 8000, "format": "s16le"}))
+        assert json.loads(server.recv())["type"] == "ready"
+    with pytest.raises(Exception, match="1012"):
+        server.recv(timeout=5)
+
+
+def test_a_client_that_vanishes_frees_its_place(url, music):
+    for _ in range(4):
+        server = connect(url).__enter__()
+        server.send(json.dumps({"type": "start", "sample_rate": 8000, "format": "s16le"}))
+        server.recv()
+        server.send(bytes(100_000))
+        server.socket.shutdown(socket.SHUT_RDWR)
+        server.socket.close()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            return events(url, [], 8000)
+        except EarprintError:
+            time.sleep(0.1)
+    raise AssertionError("the places are still taken")
+
+
+def test_cut():
+    assert list(cut([b"abcde", b"", b"fg"], 2)) == [b"ab", b"cd", b"e", b"fg"]

@@ -1,0 +1,255 @@
+"""/listen as a listener sees it. A stand-in for the recogniser hears what the test wants it to hear."""
+
+import asyncio
+import json
+import logging
+import threading
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from stream import protocol
+from web.live import WAITING_LIMIT, Listeners, Outbox, listen
+from web.metrics import Metrics
+from web.settings import Settings
+
+START = json.dumps({"type": "start", "sample_rate": 8000, "format": "s16le"})
+STOP = '{"type": "stop"}'
+
+
+class Echo:
+    """A recogniser that says how many samples each feed had."""
+
+    delay, threshold = 0.3, 40.0
+
+    def __init__(self, index, sample_rate):
+        self.threads = set()
+
+    def feed(self, pcm):
+        assert threading.current_thread() is not threading.main_thread()
+        return [event("guesses", len(pcm))]
+
+    def finish(self):
+        return [event("end", 0)]
+
+
+def event(type, samples):
+    return SimpleNamespace(to_json=lambda: {"type": type, "samples": samples})
+
+
+@pytest.fixture(autouse=True)
+def recognizer(monkeypatch):
+    monkeypatch.setattr(protocol, "Recognizer", Echo)
+
+
+@pytest.fixture
+def serve():
+    """A function that makes a client of an application with these settings."""
+    clients = []
+
+    def make(**changes):
+        clients.append(TestClient(make_app(Settings(**changes))))
+        return clients[-1].__enter__()
+
+    yield make
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+def make_app(settings):
+    index = SimpleNamespace(stats=lambda: {"tracks": 3})
+
+    @asynccontextmanager
+    async def lifespan(app):
+        yield {
+            "settings": settings,
+            "library": SimpleNamespace(index=index),
+            "listeners": Listeners(settings.listeners),
+            "metrics": Metrics(lambda: 3),
+            "hearers": anyio.CapacityLimiter(1),
+        }
+
+    return Starlette(routes=[WebSocketRoute("/listen", listen)], lifespan=lifespan)
+
+
+def denied(client, **headers):
+    with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/listen", headers=headers):
+        pass
+    return denial.value.status_code, denial.value.json()["error"]["code"]
+
+
+def closed(socket):
+    with pytest.raises(WebSocketDisconnect) as close:
+        socket.receive_json()
+    return close.value.code
+
+
+def test_a_whole_conversation(serve):
+    with serve().websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        assert socket.receive_json() == {"type": "ready", "tracks": 3, "delay": 0.3, "threshold": 40.0}
+        socket.send_bytes(bytes(400))
+        assert socket.receive_json() == {"type": "guesses", "samples": 200}
+        socket.send_text(STOP)
+        assert socket.receive_json() == {"type": "end", "samples": 0}
+        assert closed(socket) == 1000
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [("{", 1008), (STOP, 1008), ('{"type": "start", "sample_rate": 1}', 1003), ("x" * (2**20 + 1), 1009)],
+)
+def test_a_client_that_is_wrong(serve, message, code):
+    with serve().websocket_connect("/listen") as socket:
+        socket.send_text(message)
+        assert socket.receive_json()["type"] == "error"
+        assert closed(socket) == code
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "https://friend.example"])
+def test_origins_that_may_listen(serve, origin):
+    client = serve(origins=frozenset({"https://friend.example"}))
+    with client.websocket_connect("/listen", headers={"origin": origin}) as socket:
+        socket.send_text(START)
+        assert socket.receive_json()["type"] == "ready"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example"])
+def test_foreign_origins_are_refused_before_the_handshake(serve, origin):
+    assert denied(serve(), origin=origin) == (403, "foreign_origin")
+
+
+def test_too_many_listeners(serve):
+    client = serve(listeners=1)
+    with client.websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        socket.receive_json()
+        assert denied(client) == (503, "busy")
+        socket.send_text(STOP)
+        socket.receive_json()
+        assert closed(socket) == 1000
+    with client.websocket_connect("/listen") as socket:  # the place is free again
+        socket.send_text(START)
+        assert socket.receive_json()["type"] == "ready"
+
+
+def test_a_listener_that_leaves_is_no_error(serve, caplog):
+    client = serve(listeners=1)
+    for _ in range(3):
+        with client.websocket_connect("/listen") as socket:
+            socket.send_text(START)
+            socket.receive_json()
+            socket.send_bytes(bytes(400))
+    assert not caplog.records
+
+
+def test_a_bug_is_logged_and_told(serve, monkeypatch, caplog):
+    monkeypatch.setattr(Echo, "feed", lambda self, pcm: 1 / 0)
+    with caplog.at_level(logging.ERROR), serve().websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        socket.receive_json()
+        socket.send_bytes(bytes(400))
+        assert socket.receive_json()["code"] == "internal"
+        assert closed(socket) == 1011
+    (record,) = caplog.records
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_silent_line_is_closed(serve):
+    with serve(idle_seconds=0.05).websocket_connect("/listen") as socket:
+        assert socket.receive_json()["code"] == "idle"
+        assert closed(socket) == 1008
+
+
+# --- the outbox -------------------------------------------------------------------------------------------------------
+
+
+class Line:
+    """A connection that takes messages only while it is open."""
+
+    def __init__(self):
+        self.open, self.sent = asyncio.Event(), []
+
+    async def send(self, text):
+        await self.open.wait()
+        self.sent.append(json.loads(text))
+
+
+def guesses(*numbers):
+    return [{"type": "guesses", "n": n} for n in numbers]
+
+
+MATCH, LOST, END = ({"type": type} for type in ("match", "lost", "end"))
+
+
+@asynccontextmanager
+async def outbox_on(line):
+    outbox = Outbox(line.send)
+    task = asyncio.create_task(outbox.run())
+    yield outbox
+    task.cancel()
+
+
+def test_a_fast_listener_gets_everything():
+    async def run():
+        line = Line()
+        line.open.set()
+        async with outbox_on(line) as outbox:
+            await outbox.put(guesses(1, 2, 3))
+            await asyncio.sleep(0)
+            await outbox.put([*guesses(4), END])
+            await outbox.flush()
+        assert line.sent == [*guesses(1, 2, 3, 4), END]
+
+    asyncio.run(run())
+
+
+def test_a_slow_listener_misses_only_guesses_that_newer_ones_overtake():
+    async def run():
+        line = Line()
+        async with outbox_on(line) as outbox:
+            await outbox.put(guesses(1))
+            await asyncio.sleep(0.01)  # the first is being sent by now, and stays
+            await outbox.put([*guesses(2), MATCH])
+            await outbox.put(guesses(3))
+            await outbox.put([LOST])
+            await outbox.put([*guesses(4), END])
+            line.open.set()
+            await outbox.flush()
+        assert line.sent == [*guesses(1), MATCH, LOST, *guesses(4), END]
+
+    asyncio.run(run())
+
+
+def test_a_slow_listener_stops_us_before_memory_grows():
+    async def run():
+        line = Line()
+        async with outbox_on(line) as outbox:
+            full = asyncio.create_task(outbox.put([MATCH] * (WAITING_LIMIT + 1)))
+            await asyncio.sleep(0.01)
+            assert not full.done()
+            line.open.set()
+            await asyncio.wait_for(full, 1)
+            await outbox.flush()
+        assert line.sent == [MATCH] * (WAITING_LIMIT + 1)
+
+    asyncio.run(run())
+
+
+def test_a_listener_that_is_gone_stops_nobody():
+    async def gone(text):
+        raise WebSocketDisconnect(1006)
+
+    async def run():
+        async with outbox_on(SimpleNamespace(send=gone)) as outbox:
+            for _ in range(3):
+                await asyncio.wait_for(outbox.put([MATCH] * WAITING_LIMIT), 1)
+            await asyncio.wait_for(outbox.flush(), 1)
+
+    asyncio.run(run())

@@ -1,0 +1,291 @@
+"""The HTTP interface, with a real library behind it."""
+
+import json
+import shutil
+import time
+
+import pytest
+from starlette.testclient import TestClient
+
+from web.app import create_app
+from web.settings import Settings
+
+MISSING = 987_654
+
+
+@pytest.fixture(scope="module")
+def client(data, tmp_path_factory):
+    """A client of a library that holds `music`, and that a test may change if it changes it back."""
+    folder = shutil.copytree(data, tmp_path_factory.mktemp("routes") / "data")
+    with TestClient(create_app(Settings(data=folder, upload_megabytes=10)), raise_server_exceptions=False) as client:
+        client.folder = folder
+        yield client
+
+
+@pytest.fixture
+def track(client):
+    return client.get("/tracks", params={"sort": "title"}).json()["tracks"][0]
+
+
+@pytest.fixture
+def new_song(tmp_path):
+    """A file that no library holds."""
+    from core.demo import write_demo
+
+    return write_demo(tmp_path, 6, 6)[5]
+
+
+def error(response, status):
+    assert response.status_code == status, response.text
+    assert response.json()["error"].keys() == {"code", "message"}
+    return response.json()["error"]["code"]
+
+
+# --- tracks -----------------------------------------------------------------------------------------------------------
+
+
+def test_tracks(client, music):
+    answer = client.get("/tracks").json()
+    assert answer["total"] == len(answer["tracks"]) == len(music)
+    assert answer["next"] is None
+    keys = {"id", "title", "artist", "album", "duration", "filename", "added"}
+    assert all(track.keys() == keys for track in answer["tracks"])
+
+
+@pytest.mark.parametrize("sort", ["added", "title", "artist", "album", "duration"])
+def test_pages_make_the_whole(client, sort, music):
+    whole = client.get("/tracks", params={"sort": sort}).json()["tracks"]
+    pages, after = [], None
+    while after or not pages:
+        page = client.get("/tracks", params={"sort": sort, "limit": 1, "after": after or ""}).json()
+        pages, after = pages + page["tracks"], page["next"]
+        assert page["total"] == len(music)
+    assert pages == whole
+
+
+def test_search(client, track):
+    answer = client.get("/tracks", params={"search": track["title"].upper()}).json()
+    assert track in answer["tracks"]
+    assert client.get("/tracks", params={"search": "no such music"}).json() == {"tracks": [], "next": None, "total": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", "0"), ("limit", "201"), ("limit", "-1"), ("limit", "ten"), ("limit", "1" * 5000), ("sort", "colour")],
+)
+def test_bad_options(client, name, value):
+    assert error(client.get("/tracks", params={name: value}), 400) == f"bad_{name}"
+    assert error(client.get("/", params={name: value}), 400) == f"bad_{name}"
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "e30", "W10", "%00", "é", "WzFd", "bnVsbA"])
+def test_a_bad_cursor(client, cursor):
+    error(client.get("/tracks", params={"after": cursor, "sort": "title"}), 400)
+
+
+def test_a_cursor_of_another_sort(client):
+    cursor = client.get("/tracks", params={"limit": 1, "sort": "duration"}).json()["next"]
+    error(client.get("/tracks", params={"after": cursor, "sort": "title"}), 400)
+
+
+def test_one_track(client, track):
+    assert client.get(f"/tracks/{track['id']}").json() == track
+
+
+def test_edit(client, track):
+    path = f"/tracks/{track['id']}"
+    edited = client.patch(path, json={"title": "Ünderground", "album": ""}).json()
+    assert edited == {**track, "title": "Ünderground", "album": ""}
+    assert client.get(path).json() == edited
+    assert client.patch(path, json={"title": track["title"], "album": track["album"]}).json() == track
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "title",
+        "[]",
+        "{}",
+        '{"title": 1}',
+        '{"colour": "blue"}',
+        '{"title": "a", "id": 7}',
+        '{"title": "\\ud800"}',
+        json.dumps({"title": "x" * 1001}),
+        "[" * 60_000,
+    ],
+)
+def test_bad_edits(client, track, body):
+    assert error(client.patch(f"/tracks/{track['id']}", content=body), 400) in ("bad_json", "bad_edit")
+
+
+def test_an_edit_that_is_too_large(client, track):
+    assert error(client.patch(f"/tracks/{track['id']}", content=b" " * 70_000), 413) == "too_large"
+
+
+def test_delete_and_restore(client, track, music):
+    path = f"/tracks/{track['id']}"
+    removed = client.delete(path)
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert error(client.get(path), 404) == error(client.delete(path), 404) == "not_found"
+    assert client.get("/tracks").json()["total"] == len(music) - 1
+    assert client.post(f"{path}/restore").json() == track
+    assert client.get("/tracks").json()["total"] == len(music)
+
+
+@pytest.mark.parametrize("id", [0, MISSING, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, 10**30])
+def test_no_such_track(client, id):
+    path = f"/tracks/{id}"
+    assert error(client.get(path), 404) == "not_found"
+    assert error(client.patch(path, json={"title": "a"}), 404) == "not_found"
+    assert error(client.delete(path), 404) == "not_found"
+    assert error(client.post(f"{path}/restore"), 404) == "not_found"
+    assert error(client.get(f"{path}/audio"), 404) == "not_found"
+
+
+def test_unknown_paths_and_methods(client, track):
+    assert error(client.get("/tracks/one"), 404) == "not_found"
+    assert error(client.get("/nothing"), 404) == "not_found"
+    assert error(client.get("/upload"), 405) == "method_not_allowed"
+    assert client.post(f"/tracks/{track['id']}").headers["allow"] == "GET, PATCH, DELETE"
+
+
+# --- audio ------------------------------------------------------------------------------------------------------------
+
+
+def test_audio(client, track, music):
+    (source,) = (path for path in music if path.name == track["filename"])
+    response = client.get(f"/tracks/{track['id']}/audio")
+    assert response.content == source.read_bytes()
+    assert response.headers["content-type"].startswith("audio/")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["accept-ranges"] == "bytes"
+
+
+def test_audio_in_ranges(client, track):
+    url = f"/tracks/{track['id']}/audio"
+    whole = client.get(url).content
+    part = client.get(url, headers={"range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, whole[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+    assert client.get(url, headers={"range": "bytes=-50"}).content == whole[-50:]
+    beyond = client.get(url, headers={"range": f"bytes={len(whole)}-"})
+    assert error(beyond, 416) == "bad_range"
+    assert beyond.headers["content-range"] == f"bytes */{len(whole)}"
+
+
+def test_audio_that_is_gone(client, new_song):
+    added = client.post("/upload", files={"file": ("gone.flac", new_song.read_bytes())}).json()["added"][0]
+    shutil.rmtree(client.folder / "uploads")
+    assert error(client.get(f"/tracks/{added['id']}/audio"), 404) == "audio_missing"
+    client.delete(f"/tracks/{added['id']}")
+
+
+# --- upload -----------------------------------------------------------------------------------------------------------
+
+
+def test_upload(client, new_song, music):
+    files = [
+        ("file", ("../new song.flac", new_song.read_bytes())),
+        ("file", ("again.flac", new_song.read_bytes())),
+        ("file", ("old.flac", music[0].read_bytes())),
+        ("file", ("text.mp3", b"this is no music")),
+        ("file", ("empty.mp3", b"")),
+    ]
+    answer = client.post("/upload", files=files).json()
+    assert answer.keys() == {"added", "known", "failed"}
+    (added,) = answer["added"]
+    assert added["filename"] == "new song.flac"
+    assert [track["filename"] for track in answer["known"]] == ["new song.flac", music[0].name]
+    assert [failed["name"] for failed in answer["failed"]] == ["text.mp3", "empty.mp3"]
+    assert all(failed["error"] and str(client.folder) not in failed["error"] for failed in answer["failed"])
+    assert client.get(f"/tracks/{added['id']}/audio").content == new_song.read_bytes()
+    assert len(list((client.folder / "uploads").iterdir())) == 1
+    assert not list((client.folder / "incoming").iterdir())
+    client.delete(f"/tracks/{added['id']}")
+
+
+def test_bad_uploads(client):
+    assert error(client.post("/upload"), 400) == "no_file"
+    assert error(client.post("/upload", files={"sound": ("a.wav", b"1")}), 400) == "no_file"
+    assert error(client.post("/upload", files={"file": ("a.wav", bytes(10_000_001))}), 413) == "too_large"
+    assert not list((client.folder / "incoming").iterdir())
+
+
+# --- predict ----------------------------------------------------------------------------------------------------------
+
+
+def test_predict(client, music):
+    answer = client.post("/predict", files={"file": ("query.flac", music[2].read_bytes())}).json()
+    assert answer.keys() == {"match", "guesses", "absent", "duration", "elapsed_ms"}
+    assert answer["match"]["track"]["filename"] == music[2].name
+    assert answer["guesses"][0]["track"] == answer["match"]["track"]
+    assert answer["duration"] == pytest.approx(20, abs=0.1)
+    assert answer["elapsed_ms"] > 0
+
+
+def test_predict_music_that_is_not_here(client, new_song):
+    answer = client.post("/predict", files={"file": ("query.flac", new_song.read_bytes())}).json()
+    assert answer["match"] is None
+    assert answer["absent"] > 0.5
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no music", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_what_cannot_be_decoded(client, content):
+    response = client.post("/predict", files={"file": ("query.mp3", content)})
+    assert error(response, 415) == "not_audio"
+    assert response.json()["error"]["message"].startswith("query.mp3: ")
+
+
+def test_bad_predicts(client):
+    assert error(client.post("/predict", files=[("file", ("a", b"1")), ("file", ("b", b"2"))]), 400) == "too_many_files"
+    assert error(client.post("/predict"), 400) == "no_file"
+    assert error(client.post("/predict", files={"file": ("a.wav", bytes(10_000_001))}), 413) == "too_large"
+
+
+def test_predict_keeps_nothing(client):
+    assert not (client.folder / "query").exists()
+    assert not list((client.folder / "incoming").iterdir())
+
+
+def test_predict_keeps_what_it_is_asked_to_keep(tmp_path):
+    with TestClient(create_app(Settings(data=tmp_path, keep_queries=True))) as client:
+        for _ in range(2):
+            assert client.post("/predict", files={"file": ("a/query.mp3", b"no music")}).status_code == 415
+    kept = list((tmp_path / "query").iterdir())
+    assert [path.read_bytes() for path in kept] == [b"no music"] * 2
+    assert all(path.name.endswith("-query.mp3") for path in kept)
+
+
+# --- page and operation -----------------------------------------------------------------------------------------------
+
+
+def test_page(client, track, music):
+    response = client.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert track["title"] in response.text
+    assert client.get("/", params={"search": "no such music"}).text.count(track["title"]) == 0
+
+
+def test_titles_are_text_and_not_markup(client, track):
+    client.patch(f"/tracks/{track['id']}", json={"title": "<script>alert(1)</script>"})
+    assert "<script>alert" not in client.get("/").text
+    client.patch(f"/tracks/{track['id']}", json={"title": track["title"]})
+
+
+def test_health(client, music):
+    assert client.get("/health").json() == {"status": "ok", "tracks": len(music)}
+
+
+def test_ready(client):
+    deadline = time.monotonic() + 60
+    while (response := client.get("/health/ready")).status_code != 200 and time.monotonic() < deadline:
+        assert error(response, 503) == "not_ready"
+        time.sleep(0.05)
+    assert response.json() == {"status": "ready"}
+
+
+def test_metrics(client, music):
+    text = client.get("/metrics").text
+    assert f"earprint_tracks {len(music)}.0\n" in text
+    assert "earprint_listeners 0.0\n" in text

@@ -1,0 +1,174 @@
+"""Multipart bodies to files: what arrives, what is refused, and that nothing is left behind."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from web.errors import HANDLERS, ApiError
+from web.uploads import FORM_BYTES, STALE_SECONDS, clean_name, prepare, received
+
+FILE_BYTES, ALL_BYTES = 100_000, 250_000
+MULTIPART = {"content-type": "multipart/form-data; boundary=xyz"}
+
+
+@pytest.fixture
+def client(tmp_path):
+    async def take(request):
+        async with received(request, tmp_path, file_bytes=FILE_BYTES, all_bytes=ALL_BYTES) as files:
+            assert all(file.path.is_relative_to(tmp_path) for file in files)
+            sizes = {file.name: len(file.path.read_bytes()) for file in files}
+            for file in files[:1]:
+                file.path.unlink()  # as when it is moved to where it stays
+            return JSONResponse({"files": len(files), "sizes": sizes})
+
+    yield TestClient(Starlette(routes=[Route("/", take, methods=["POST"])], exception_handlers=HANDLERS))
+    assert list(tmp_path.iterdir()) == []
+
+
+def code(response, status):
+    assert response.status_code == status
+    return response.json()["error"]["code"]
+
+
+def test_files_and_other_fields(client):
+    files = [("file", ("a.wav", bytes(10))), ("file", ("ü b.mp3", bytes(FILE_BYTES))), ("other", ("c.wav", b"123"))]
+    answer = client.post("/", files=files, data={"note": "x" * 1000, "file": "not a file"}).json()
+    assert answer == {"files": 2, "sizes": {"a.wav": 10, "ü b.mp3": FILE_BYTES}}
+
+
+def test_two_files_of_one_name(client):
+    assert client.post("/", files=[("file", ("a.wav", b"1")), ("file", ("a.wav", b"22"))]).json()["files"] == 2
+
+
+def test_an_empty_file_is_a_file(client):
+    assert client.post("/", files={"file": ("a.wav", b"")}).json()["sizes"] == {"a.wav": 0}
+
+
+def test_any_chunks_are_the_same_body(client):
+    sound = os.urandom(5000)
+    body = b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + sound
+    body += b"\r\n--xyz--\r\n"
+    for size in (1, 3, 70, len(body)):
+        chunks = (body[begin : begin + size] for begin in range(0, len(body), size))
+        assert client.post("/", content=chunks, headers=MULTIPART).json()["sizes"] == {"a.wav": 5000}
+
+
+@pytest.mark.parametrize("files", [{}, {"other": ("a.wav", b"1")}, {"file": ("", b"")}])
+def test_no_file(client, files):
+    assert code(client.post("/", files=files, data={"x": "y"}), 400) == "no_file"
+
+
+def test_not_multipart(client):
+    assert code(client.post("/", content=b"RIFF"), 400) == "no_file"
+    assert code(client.post("/", json={"file": "a"}), 400) == "no_file"
+    assert code(client.post("/", content=b"", headers={"content-type": "multipart/form-data"}), 400) == "no_file"
+
+
+def test_a_file_that_is_too_large(client):
+    assert code(client.post("/", files={"file": ("a.wav", bytes(FILE_BYTES + 1))}), 413) == "too_large"
+
+
+def test_a_request_that_is_too_large(client):
+    files = [("file", (f"{k}.wav", bytes(FILE_BYTES))) for k in range(4)]
+    assert code(client.post("/", files=files), 413) == "too_large"
+
+
+def test_too_large_without_a_length(client):
+    """Fields other than files are counted, too."""
+    head = b'--xyz\r\nContent-Disposition: form-data; name="note"\r\n\r\n'
+    chunks = (head if k == 0 else bytes(50_000) for k in range(9))
+    assert code(client.post("/", content=chunks, headers=MULTIPART), 413) == "too_large"
+
+
+def test_the_length_is_checked_before_anything_is_read(tmp_path):
+    async def never():
+        raise AssertionError("read")
+
+    length = str(ALL_BYTES + FORM_BYTES + 1).encode()
+    request = Request({"type": "http", "headers": [(b"content-length", length)]}, never)
+    with pytest.raises(ApiError) as refused:
+        asyncio.run(enter(request, tmp_path))
+    assert (refused.value.status_code, refused.value.code) == (413, "too_large")
+
+
+async def enter(request, folder):
+    async with received(request, folder, file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
+        pass
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense",
+        b"--xyz\r\nContent-Disposition",
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF',
+        b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--xyz\r\n',
+    ],
+)
+def test_a_broken_body(client, body):
+    assert code(client.post("/", content=body, headers=MULTIPART), 400) == "bad_multipart"
+
+
+def test_a_long_boundary(client):
+    headers = {"content-type": f"multipart/form-data; boundary={'x' * 1000}"}
+    assert code(client.post("/", content=b"", headers=headers), 400) == "bad_multipart"
+
+
+def test_a_sender_that_leaves(tmp_path):
+    body = b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
+    messages = [{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
+    with pytest.raises(ApiError, match="cut off"):
+        asyncio.run(enter(Request(scope, receive), tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"song.mp3", "song.mp3"),
+        ("Motörhead Äce.flac".encode(), "Motörhead Äce.flac"),
+        (b"../../etc/passwd", "passwd"),
+        (b"C:\\Music\\song.mp3", "song.mp3"),
+        (b"a\0b\n.wav", "a_b_.wav"),
+        (b"\xff\xfe.wav", "\ufffd\ufffd.wav"),
+        (b"..", "unnamed"),
+        (b"music/", "unnamed"),
+        (b" . ", "unnamed"),
+        (b"README", "README"),
+        (b".wav", ".wav"),
+    ],
+)
+def test_clean_name(raw, name):
+    assert clean_name(raw) == name
+
+
+@pytest.mark.parametrize("raw", [b"x" * 5000, b"x" * 5000 + b".wav", b"x." + b"w" * 5000, "é".encode() * 5000])
+def test_a_clean_name_can_be_written(raw, tmp_path):
+    (tmp_path / clean_name(raw)).touch()
+
+
+def test_a_long_name_keeps_its_suffix():
+    assert clean_name(b"x" * 5000 + b".wav").endswith("x.wav")
+
+
+def test_prepare_removes_what_a_killed_process_left(tmp_path):
+    folder = tmp_path / "incoming"
+    prepare(folder)
+    (folder / "new").mkdir()
+    (folder / "old" / "0").mkdir(parents=True)
+    os.utime(folder / "old", (0, Path(folder).stat().st_mtime - STALE_SECONDS - 60))
+    prepare(folder)
+    assert [entry.name for entry in folder.iterdir()] == ["new"]

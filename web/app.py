@@ -1,0 +1,104 @@
+"""Puts the server together. `uvicorn web.app:app` takes its settings from the environment, `create_app` any."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio
+import numpy as np
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from core.index import Index
+from core.library import Library
+from stream import recognize
+from web import uploads
+from web.errors import HANDLERS
+from web.guard import Guard
+from web.live import Listeners, listen
+from web.metrics import Metrics
+from web.routes import ROUTES
+from web.settings import Settings
+
+logger = logging.getLogger("earprint.web")
+
+WARM_SECONDS, WARM_RATE = 3, 48_000  # of noise: enough to go through resampling, peaks, hashes and look-up once
+FRESH = "no-cache"  # our own files: asked for again each time, answered with 304
+LASTING = "public, max-age=86400"  # Bootstrap's: a day
+
+
+class CachedFiles(StaticFiles):
+    """Static files with a Cache-Control header, which Starlette leaves to others."""
+
+    def __init__(self, package: str, folder: str, cache: str) -> None:
+        super().__init__(packages=[(package, folder)])
+        self._cache = cache
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = self._cache
+        return response
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The application. Without `settings` the environment is read when it starts, not when it is made."""
+
+    def lifespan(app: Starlette) -> AbstractAsyncContextManager[dict[str, Any]]:
+        return _lifespan(settings or Settings.from_env())
+
+    routes = [
+        *ROUTES,
+        WebSocketRoute("/listen", listen),
+        Mount("/static", CachedFiles("web", "static", FRESH), name="static"),
+        Mount("/vendor", CachedFiles("bootstrap_wrapper", "../bootstrap", LASTING), name="vendor"),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers=HANDLERS, lifespan=lifespan)
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings) -> AsyncIterator[dict[str, Any]]:
+    """Opens what all requests share. The engine warms up meanwhile, so that /health answers at once."""
+    incoming = settings.data / "incoming"  # in the data folder: an upload is moved into place, not copied
+    await run_in_threadpool(uploads.prepare, incoming)
+    with await run_in_threadpool(_library, settings) as library:
+        warm = asyncio.Event()
+        warming = asyncio.create_task(_warm(library.index, warm))
+        opened = {"settings": settings, "library": library, "incoming": incoming, "warm": warm}
+        yield opened | _shared(settings, library)
+        await warming  # its thread reads the index, which is closed next
+
+
+def _library(settings: Settings) -> Library:
+    return Library(settings.data)
+
+
+def _shared(settings: Settings, library: Library) -> dict[str, Any]:
+    metrics, listeners = Metrics(lambda: library.index.stats()["tracks"]), Listeners(settings.listeners)
+    metrics.listeners.set_function(lambda: listeners.count)
+    cores = os.cpu_count() or 1
+    return {
+        "metrics": metrics,
+        "listeners": listeners,
+        "hearers": anyio.CapacityLimiter(cores),  # threads for live recognition: more than cores only take turns
+        "workers": anyio.CapacityLimiter(2 * cores),  # threads for files: half of them wait for the decoding processes
+    }
+
+
+async def _warm(index: Index, warm: asyncio.Event) -> None:
+    """Recognises noise once, so that no listener has to wait for imports and compilation."""
+    noise = np.random.default_rng(0).standard_normal(WARM_SECONDS * WARM_RATE, dtype=np.float32) / 10
+    try:
+        await run_in_threadpool(recognize, index, noise, WARM_RATE)
+        warm.set()
+    except Exception:
+        logger.exception("the engine does not warm up")
+
+
+app = create_app()

@@ -1,0 +1,53 @@
+"""Errors as JSON, whoever found them: `{"error": {"code", "message"}}` with the right status."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import AudioError, ConflictError, EarprintError, MissingError
+
+STATUS = {MissingError: 404, ConflictError: 409, AudioError: 415, EarprintError: 400}
+CODE = {MissingError: "not_found", ConflictError: "conflict", AudioError: "not_audio", EarprintError: "bad_request"}
+STATUS_CODE = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "bad_range"}
+
+
+class ApiError(HTTPException):
+    """Stops a request with this status, a code for programs and a message for people."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, message)
+        self.code = code
+
+
+def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
+
+
+def status_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """For a status that says all there is to say."""
+    return error_response(status, STATUS_CODE.get(status, "http_error"), HTTPStatus(status).phrase, headers)
+
+
+def on_http_exception(request: Request, error: Exception) -> Response:
+    """Ours, with a code; and Starlette's own, such as an unknown path or method."""
+    assert isinstance(error, HTTPException)
+    if isinstance(error, ApiError):
+        return error_response(error.status_code, error.code, error.detail)
+    return status_response(error.status_code, error.headers)
+
+
+def on_earprint_error(request: Request, error: Exception) -> Response:
+    """What the engine says is wrong with somebody's input."""
+    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    return error_response(STATUS[kind], CODE[kind], str(error))
+
+
+def on_bug(request: Request, error: Exception) -> Response:
+    """The server logs the traceback; the client is told no more than that it was not its fault."""
+    return error_response(500, "internal", "something went wrong on our side")
+
+
+HANDLERS = {HTTPException: on_http_exception, EarprintError: on_earprint_error, Exception: on_bug}

@@ -1,0 +1,67 @@
+"""The page, what operators ask, and the table of all routes. Handlers receive, call the library in a thread, send."""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from core.library import Library
+from web import files, tracks
+from web.errors import ApiError
+from web.metrics import CONTENT_TYPE
+
+templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+
+
+async def page(request: Request) -> Response:
+    """The page with the first tracks written into it. It takes the options of /tracks, for those without scripts."""
+    query = tracks.Query.parse(request)
+    context = await run_in_threadpool(_context, request.state.library, query)
+    return templates.TemplateResponse(request, "index.html", {**context, "search": query.search, "sort": query.sort})
+
+
+def _context(library: Library, query: tracks.Query) -> dict[str, Any]:
+    index = library.index
+    facts = {"hours": index.stats()["seconds"] / 3600, "delay": index.params.delay, "version": _version()}
+    return tracks.listing(library, query) | facts
+
+
+def _version() -> str:
+    try:
+        return package_version("earprint")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "development"
+
+
+async def health(request: Request) -> Response:
+    return JSONResponse({"status": "ok", "tracks": request.state.library.index.stats()["tracks"]})
+
+
+async def ready(request: Request) -> Response:
+    if not request.state.warm.is_set():
+        raise ApiError(503, "not_ready", "the engine is still warming up")
+    return JSONResponse({"status": "ready"})
+
+
+async def metrics(request: Request) -> Response:
+    return Response(await run_in_threadpool(request.state.metrics.render), media_type=CONTENT_TYPE)
+
+
+ROUTES = [
+    Route("/", page),
+    Route("/tracks", tracks.tracks),
+    Route("/tracks/{id:int}", tracks.OneTrack),
+    Route("/tracks/{id:int}/restore", tracks.restore, methods=["POST"]),
+    Route("/tracks/{id:int}/audio", tracks.audio),
+    Route("/upload", files.upload, methods=["POST"]),
+    Route("/predict", files.predict, methods=["POST"]),
+    Route("/health", health),
+    Route("/health/ready", ready),
+    Route("/metrics", metrics),
+]

@@ -1,0 +1,138 @@
+"""The tracks: list, edit, remove, restore, and hear them."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from core.errors import MissingError
+from core.library import Library
+from web.errors import ApiError
+
+PAGE_LIMIT, MAX_LIMIT = 50, 200  # tracks in one answer
+SORTS = ("added", "title", "artist", "album", "duration")
+EDITABLE = ("title", "artist", "album")
+EDIT_BYTES = 64 * 1024  # of a PATCH body
+TEXT_CHARACTERS = 1_000  # of a title, artist or album
+SURROGATES = re.compile("[\ud800-\udfff]")
+MAX_ID = 2**63 - 1
+AUDIO_TYPES = {  # what is not here is served as mere bytes, never as something a browser would run
+    ".aac": "audio/aac",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mka": "audio/x-matroska",
+    ".mp3": "audio/mpeg",
+    ".mp4": "audio/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
+    ".webm": "audio/webm",
+    ".wma": "audio/x-ms-wma",
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which tracks are asked for."""
+
+    search: str
+    sort: str
+    limit: int
+    after: str | None
+
+    @classmethod
+    def parse(cls, request: Request) -> "Query":
+        given = request.query_params
+        sort, limit = given.get("sort") or SORTS[0], given.get("limit") or str(PAGE_LIMIT)
+        if sort not in SORTS:
+            raise ApiError(400, "bad_sort", f"sort must be one of {', '.join(SORTS)}, not {sort!r}")
+        if not (limit.isdecimal() and len(limit) < 10 and 1 <= int(limit) <= MAX_LIMIT):
+            raise ApiError(400, "bad_limit", f"limit must be a whole number from 1 to {MAX_LIMIT}, not {limit!r}")
+        return cls(given.get("search", ""), sort, int(limit), given.get("after") or None)
+
+
+async def tracks(request: Request) -> Response:
+    return JSONResponse(await run_in_threadpool(listing, request.state.library, Query.parse(request)))
+
+
+def listing(library: Library, query: Query) -> dict[str, Any]:
+    found = library.index.tracks(search=query.search, sort=query.sort, limit=query.limit, after=query.after)
+    return {"tracks": [track.to_json() for track in found.tracks], "next": found.next, "total": found.total}
+
+
+class OneTrack(HTTPEndpoint):
+    """/tracks/{id}"""
+
+    async def get(self, request: Request) -> Response:
+        found = await run_in_threadpool(request.state.library.index.track, _id(request))
+        return JSONResponse(found.to_json())
+
+    async def patch(self, request: Request) -> Response:
+        changes = _changes(await _body(request))
+        edited = await run_in_threadpool(request.state.library.edit, _id(request), **changes)
+        return JSONResponse(edited.to_json())
+
+    async def delete(self, request: Request) -> Response:
+        await run_in_threadpool(request.state.library.remove, _id(request))
+        return Response(status_code=204)
+
+
+async def restore(request: Request) -> Response:
+    restored = await run_in_threadpool(request.state.library.restore, _id(request))
+    return JSONResponse(restored.to_json())
+
+
+def _id(request: Request) -> int:
+    number: int = request.path_params["id"]
+    if not 1 <= number <= MAX_ID:
+        raise MissingError(f"no track has the number {number}")
+    return number
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > EDIT_BYTES:
+                raise ApiError(413, "too_large", f"at most {EDIT_BYTES} bytes are taken")
+    except ClientDisconnect as error:
+        raise ApiError(400, "bad_body", "the body was cut off") from error
+    return bytes(body)
+
+
+def _changes(body: bytes) -> dict[str, str]:
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "bad_json", "the body must be JSON") from error
+    if not isinstance(given, dict) or not given or not given.keys() <= set(EDITABLE):
+        raise ApiError(400, "bad_edit", f"the body must be an object with any of {', '.join(EDITABLE)}")
+    if not all(_is_text(value) for value in given.values()):
+        raise ApiError(400, "bad_edit", f"each value must be text of at most {TEXT_CHARACTERS} characters")
+    return given
+
+
+def _is_text(value: object) -> bool:
+    """JSON can hold half a surrogate pair, which no answer could send again."""
+    return isinstance(value, str) and len(value) <= TEXT_CHARACTERS and not SURROGATES.search(value)
+
+
+async def audio(request: Request) -> Response:
+    """The sound of a track, whole or in ranges. What an index was made from may have moved away since."""
+    library = request.state.library
+    track = await run_in_threadpool(library.index.track, _id(request))
+    path = await run_in_threadpool(library.audio_path, track)
+    if path is None:
+        raise ApiError(404, "audio_missing", f"the audio of track {track.id} is not there any more")
+    kind = AUDIO_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    return FileResponse(path, media_type=kind, filename=track.filename, content_disposition_type="inline")

@@ -1,0 +1,173 @@
+"""Multipart bodies to files. A body is never held in memory, and is counted while it arrives."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from web.errors import ApiError
+
+FIELD = "file"
+FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to the files
+NAME_BYTES = 200  # of a file name; file systems allow 255
+STALE_SECONDS = 24 * 3600.0  # no request takes so long: what is older was left by a process that was killed
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file that has arrived: what the sender calls it, and where it is for now."""
+
+    name: str
+    path: Path
+
+
+@asynccontextmanager
+async def received(request: Request, folder: Path, *, file_bytes: int, all_bytes: int) -> AsyncIterator[list[Received]]:
+    """The `file` parts of a request as files under `folder`; whatever is still there at the end is deleted.
+
+    Raises ApiError: 413 when a file or the whole is too large, 400 when there is no file or no proper multipart body.
+    """
+    _check_length(request, all_bytes + FORM_BYTES)
+    with TemporaryDirectory(dir=folder) as temporary:
+        form = _Form(_boundary(request), Path(temporary), file_bytes)
+        try:
+            await _read(request, form, all_bytes + FORM_BYTES)
+        finally:
+            form.close()
+        if not form.files:
+            raise ApiError(400, "no_file", f"send at least one file, in a multipart field named {FIELD}")
+        yield form.files
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder for arriving files, and removes what a killed process left in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+            rmtree(entry, ignore_errors=True)
+
+
+def _check_length(request: Request, limit: int) -> None:
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal():
+        raise ApiError(400, "bad_length", "Content-Length must be a number")
+    if int(length) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "too_large", f"at most {limit} bytes are taken")
+
+
+def _boundary(request: Request) -> bytes:
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise ApiError(400, "no_file", f"send a multipart/form-data body with a field named {FIELD}")
+    return options[b"boundary"]
+
+
+async def _read(request: Request, form: "_Form", limit: int) -> None:
+    """Parsing writes to the disk: it runs in a thread, a network chunk at a time."""
+    total = 0
+    try:
+        async for chunk in request.stream():
+            total += len(chunk)
+            if total > limit:
+                raise _too_large(limit)
+            await run_in_threadpool(form.feed, chunk)
+    except (ClientDisconnect, FormParserError) as error:
+        raise ApiError(400, "bad_multipart", f"the body cannot be read: {str(error) or 'it was cut off'}") from error
+    if not form.complete:
+        raise ApiError(400, "bad_multipart", "the body ends before its last boundary")
+
+
+class _Form:
+    """Callbacks of the multipart parser: the parts named `file` go to files, all others are skipped.
+
+    State: the part's headers as they come, and the file that is being written, None between files.
+    """
+
+    def __init__(self, boundary: bytes, folder: Path, file_bytes: int) -> None:
+        self.files: list[Received] = []
+        self.complete = False
+        self._folder, self._limit = folder, file_bytes
+        self._header = self._value = self._disposition = b""
+        self._file: BinaryIO | None = None
+        try:
+            self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
+        except FormParserError as error:
+            raise ApiError(400, "bad_multipart", str(error)) from error
+
+    def _callbacks(self) -> dict[str, object]:
+        headers = ("header_field", "header_value", "header_end", "headers_finished")
+        names = ("part_begin", *headers, "part_data", "part_end", "end")
+        return {f"on_{name}": getattr(self, f"_on_{name}") for name in names}
+
+    def feed(self, data: bytes) -> None:
+        self._parser.write(data)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _on_part_begin(self) -> None:
+        self._disposition = b""
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header = self._value = b""
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        name = options.get(b"filename", b"")  # empty when a browser's form was sent with no file chosen
+        if options.get(b"name") == FIELD.encode() and name:
+            self._open(clean_name(name))
+
+    def _open(self, name: str) -> None:
+        folder = self._folder / str(len(self.files))  # two files may have the same name
+        folder.mkdir()
+        self.files.append(Received(name, folder / name))
+        self._file = (folder / name).open("wb")
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._file:
+            self._file.write(data[start:end])
+            if self._file.tell() > self._limit:
+                raise _too_large(self._limit)
+
+    def _on_part_end(self) -> None:
+        self.close()
+
+    def _on_end(self) -> None:
+        self.complete = True
+
+
+def clean_name(raw: bytes) -> str:
+    """A sender's file name as one that is safe to write: the base name, on one line, not too long, with its suffix."""
+    text = raw.decode("utf-8", "replace")
+    base = re.split(r"[/\\]", text)[-1]
+    stem, dot, suffix = re.sub(r"[\x00-\x1f\x7f]", "_", base).strip().rpartition(".")
+    name = f"{_cut(stem, NAME_BYTES - 20)}{dot}{_cut(suffix, 20 if dot else NAME_BYTES)}"
+    return name if name.strip(". ") else "unnamed"
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode("utf-8", "ignore")
