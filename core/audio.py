@@ -24,6 +24,7 @@ Array = NDArray[np.float32]
 
 SLOWEST_RATE, FASTEST_RATE = 8_000, 192_000  # samples a second; files beyond are resampled
 USUAL_RATE = 44_100  # samples a second, for those
+TAG_CHARACTERS = 500  # more is no title
 LOUDEST = 2.0**31  # amplitude; floats on an integer scale exist, what is louder still is damage
 
 # Only containers of sound: playlists and the like, which name other files, are refused.
@@ -133,7 +134,7 @@ def check_file(path: str | Path, name: str) -> None:
         if not Path(path).exists():
             raise AudioError(f"{name}: there is no such file")
         if not Path(path).is_file():
-            raise AudioError(f"{name}: is not a file; name an audio file")
+            raise AudioError(f"{name}: is not a file that can be read; name an audio file")
         with Path(path).open("rb") as file:
             if not file.read(1):
                 raise AudioError(f"{name}: is empty")
@@ -215,9 +216,13 @@ def _supported(rate: int) -> int:
     return rate if SLOWEST_RATE <= rate <= FASTEST_RATE else USUAL_RATE
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("\0", " ").split())[:TAG_CHARACTERS]
+
+
 def _tags(*sources: Mapping[str, str]) -> Tags:
     """The first that each source (the container, the stream) says; keys come in any case."""
     found: dict[str, str] = {}
     for source in reversed(sources):
-        found |= {key.lower(): value.replace("\0", " ").strip() for key, value in source.items() if value.strip()}
+        found |= {key.lower(): text for key, value in source.items() if (text := _one_line(value))}
     return Tags(found.get("title", ""), found.get("artist") or found.get("album_artist", ""), found.get("album", ""))

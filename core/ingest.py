@@ -14,14 +14,14 @@ import resource
 import signal
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from core.constellation import Levels, Peaks, reference, sounding_seconds
 from core.errors import AudioError, EarprintError, SilentError
 from core.fingerprinter import Fingerprinter
 from core.params import Params
+
+T = TypeVar("T")
 
 FILE_SECONDS = 600.0  # a file may take that long: about a day of music
 WORKER_BYTES = 4 << 30  # address space of a worker
@@ -78,10 +80,11 @@ class Ingest:
 
     def __init__(self, params: Params, *, jobs: int | None = None, file_seconds: float = FILE_SECONDS) -> None:
         self._params, self._file_seconds = params, file_seconds
+        self._jobs = jobs or os.cpu_count() or 1
         self._workers: set[_Worker] = set()
         self._closed = False
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()  # None is one that may be started
-        for _ in range(jobs or os.cpu_count() or 1):
+        for _ in range(self._jobs):
             self._free.put(None)
 
     def one(self, path: str | Path, *, name: str | None = None, query: bool = False) -> Analysis:
@@ -93,13 +96,24 @@ class Ingest:
             raise answer
         return answer
 
-    def many(self, paths: Iterable[str], *, jobs: int = 1) -> Iterator[tuple[str, Analysis | EarprintError]]:
-        """References from files, `jobs` at a time, in the order of `paths`, which are taken as they are needed."""
+    def many(
+        self,
+        paths: Iterable[str],
+        *,
+        jobs: int | None = None,
+        query: bool = False,
+        known: Callable[[str], T | None] = lambda path: None,
+    ) -> Iterator[tuple[str, Analysis | EarprintError | T]]:
+        """Files, `jobs` at a time (as many as there are workers), in the order of `paths`, which are taken as needed.
+
+        `known(path)`, in one of `jobs` threads, may return something to take for an answer without analysing the file.
+        """
+        jobs = jobs or self._jobs
         threads = ThreadPoolExecutor(jobs)
-        pending: deque[tuple[str, Future[Analysis | EarprintError]]] = deque()
+        pending: deque[tuple[str, Future[Analysis | EarprintError | T]]] = deque()
         try:
             for path in paths:
-                pending.append((path, threads.submit(self._attempt, path)))
+                pending.append((path, threads.submit(self._attempt, path, query, known)))
                 if len(pending) >= AHEAD * jobs:
                     yield _next(pending)
             while pending:
@@ -119,9 +133,9 @@ class Ingest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attempt(self, path: str) -> Analysis | EarprintError:
+    def _attempt(self, path: str, query: bool, known: Callable[[str], T | None]) -> Analysis | EarprintError | T:
         try:
-            return self.one(path)
+            return known(path) or self.one(path, query=query)
         except EarprintError as error:
             return error
 
@@ -208,7 +222,7 @@ def _answer(question: Question, params: Params) -> Analysis | Exception:
         return error
 
 
-def _next(pending: deque[tuple[str, Future[Analysis | EarprintError]]]) -> tuple[str, Analysis | EarprintError]:
+def _next(pending: deque[tuple[str, Future[T]]]) -> tuple[str, T]:
     path, future = pending.popleft()
     return path, future.result()
 
