@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]  # what --json prints: one object a line
 
 DATA = Path("data")
+CORES = os.cpu_count() or 1
 MAX_MESSAGE = (1 << 20) + 1024  # bytes; a message may hold 1 MiB, and what is a little over gets a proper error
 PIPE_BLOCK = 1 << 15  # bytes read from stdin at once, at most; less when less is there
 
@@ -40,11 +41,8 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option("--data", envvar="EARPRINT_DATA", metavar="DIR", help="The library's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
-Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)]
 FilesFrom = Annotated[str | None, typer.Option(metavar="LIST", help="A file that names a path a line; - is stdin.")]
-Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Files to analyse at once.", show_default="the cores")]
 Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="The numbers that `earprint tracks` shows.")]
-CORES = os.cpu_count() or 1
 
 
 def main() -> None:
@@ -83,7 +81,7 @@ def serve(
 def add(
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", show_default=False)] = None,
     files_from: FilesFrom = None,
-    jobs: Jobs = CORES,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Files analysed at a time.")] = CORES,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
     data: Data = DATA,
     as_json: AsJson = False,
@@ -102,13 +100,16 @@ def add(
 
 @app.command()
 def identify(
-    files: Files = None, files_from: FilesFrom = None, jobs: Jobs = CORES, data: Data = DATA, as_json: AsJson = False
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)] = None,
+    files_from: FilesFrom = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Name the recording that each file was taken from."""
     inputs = _inputs(files, files_from)
     failures = 0
     with _open(data, readonly=True) as library, _bar("Listening") as show:
-        for done, record in enumerate(_answers(library, inputs, jobs), 1):
+        for done, record in enumerate(_answers(library, inputs), 1):
             _say(as_json, record, _answer_line(record))
             failures += record["error"] is not None
             show(done, len(inputs))
@@ -231,13 +232,10 @@ def _run_server(listener: socket.socket, workers: int) -> None:
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _answers(library: "Library", inputs: list[str], jobs: int) -> Iterator[Record]:
+def _answers(library: "Library", inputs: list[str]) -> Iterator[Record]:
     """Yield the contract's answer for each input, in their order; files are analysed side by side."""
-    from core.ingest import Ingest
-
-    with Ingest(library.index.params, jobs=jobs) as ingest:
-        for query, (_, analysis) in zip(inputs, ingest.many(inputs, query=True), strict=True):
-            yield {"query": query} | _answer(library.index, analysis)
+    for query, (_, analysis) in zip(inputs, library.ingest.many(inputs, query=True), strict=True):
+        yield {"query": query} | _answer(library.index, analysis)
 
 
 def _answer(index: "Index", analysis: "Analysis | EarprintError") -> Record:
