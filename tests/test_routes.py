@@ -78,7 +78,7 @@ def test_bad_options(client, name, value):
     assert error(client.get("/", params={name: value}), 400) == f"bad_{name}"
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "e30", "W10", "%00", "é", "WzFd", "bnVsbA"])
+@pytest.mark.parametrize("cursor", ["nonsense", "e30", "%00", "é", "WzFd", "bnVsbA"])
 def test_a_bad_cursor(client, cursor):
     error(client.get("/tracks", params={"after": cursor, "sort": "title"}), 400)
 
@@ -147,7 +147,7 @@ def test_unknown_paths_and_methods(client, track):
     assert error(client.get("/tracks/one"), 404) == "not_found"
     assert error(client.get("/nothing"), 404) == "not_found"
     assert error(client.get("/upload"), 405) == "method_not_allowed"
-    assert client.post(f"/tracks/{track['id']}").headers["allow"] == "GET, PATCH, DELETE"
+    assert client.post(f"/tracks/{track['id']}").headers["allow"] == "GET, HEAD, PATCH, DELETE"
 
 
 # --- audio ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ AUDIO_TYPES = {  # what is not here is served as mere bytes, never as something 
     ".aiff": "audio/aiff",
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
     ".mka": "audio/x-matroska",
     ".mp3": "audio/mpeg",
     ".mp4": "audio/mp4",
