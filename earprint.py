@@ -182,7 +182,10 @@ def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
 def _open(data: Path, *, readonly: bool = False) -> "Library":
     from core.library import Library
 
-    return Library(data, readonly=readonly)
+    try:
+        return Library(data, readonly=readonly)
+    except OSError as error:
+        raise EarprintError(f"{data} cannot be the library's folder: {error.strerror}") from error
 
 
 def _listener(host: str, port: int) -> socket.socket:
