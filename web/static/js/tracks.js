@@ -14,7 +14,11 @@ export class Tracks {
   constructor({ onPlay, onCount }) {
     this.list = byId("tracks");
     this.next = this.list.dataset.next;
-    this.does = { play: onPlay, edit: (track, row) => this.edit(track, row), delete: (track, row) => this.remove(track, row) };
+    this.does = {
+      play: (track) => onPlay(track),
+      edit: (track, row) => this.edit(track, row),
+      delete: (track, row) => this.remove(track, row),
+    };
     this.onCount = onCount;
     this.list.onclick = (event) => this.clicked(event);
     byId("search").oninput = () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.refresh(), TYPING_MS); };
