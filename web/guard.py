@@ -12,7 +12,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",  # scripts and styles from files only, none written into the page
         "img-src 'self' data:",  # Bootstrap's icons are data URLs in its style sheet
-        "media-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",

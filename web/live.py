@@ -1,24 +1,21 @@
 """/listen: a WebSocket around a `Session`. One message is answered before the next is taken: back-pressure."""
 
 import asyncio
-import json
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stream.protocol import POLICY, Close, Reply, Session
+from stream.protocol import POLICY, Close, Session
 from web.errors import error_response
 from web.guard import foreign
+from web.outbox import Outbox
 
 logger = logging.getLogger("earprint.web")
 
 BUG = Close(1011, "something went wrong on our side")
-WAITING_LIMIT = 100  # events that a slow listener may owe us; with guesses dropped these are minutes of music
 
 
 class Listeners:
@@ -35,51 +32,6 @@ class Listeners:
 
     def leave(self) -> None:
         self.count -= 1
-
-
-class Outbox:
-    """Events on their way to one listener, in order. While it is slow, guesses that newer ones overtake are dropped.
-
-    So a client may send a whole album before it reads a word, and one on a bad line hears of now, not of then.
-    """
-
-    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
-        self._send = send
-        self._waiting: deque[Reply] = deque()
-        self._changed = asyncio.Condition()
-        self._idle = True  # nothing waits and nothing is being sent
-        self._gone = False
-
-    async def put(self, events: list[Reply]) -> None:
-        """Takes events; waits while too many of those that may not be dropped are unsent."""
-        async with self._changed:
-            if any(event["type"] == "guesses" for event in events):
-                self._waiting = deque(event for event in self._waiting if event["type"] != "guesses")
-            self._waiting.extend(events)
-            self._idle = self._idle and not events
-            self._changed.notify_all()
-            await self._changed.wait_for(lambda: len(self._waiting) < WAITING_LIMIT or self._gone)
-
-    async def flush(self) -> None:
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._idle or self._gone)
-
-    async def run(self) -> None:
-        """Sends until it is cancelled, or the listener is gone: no error, and the receiver will hear of it, too."""
-        try:
-            while True:
-                await self._send(json.dumps(await self._next(), separators=(",", ":")))
-        except WebSocketDisconnect:
-            async with self._changed:
-                self._gone = True
-                self._changed.notify_all()
-
-    async def _next(self) -> Reply:
-        async with self._changed:
-            self._idle = not self._waiting
-            self._changed.notify_all()
-            await self._changed.wait_for(lambda: bool(self._waiting))
-            return self._waiting.popleft()
 
 
 async def listen(websocket: WebSocket) -> None:
@@ -103,14 +55,16 @@ async def _deny(websocket: WebSocket, status: int, code: str, message: str) -> N
 
 async def _serve(websocket: WebSocket) -> None:
     await websocket.accept()
-    outbox = Outbox(websocket.send_text)
+    patience = websocket.state.settings.idle_seconds
+    outbox = Outbox(websocket.send_text, patience)
     sender = asyncio.create_task(outbox.run())
     try:
         close = await _converse(websocket, outbox)
         await outbox.flush()
-        await websocket.close(close.code, close.reason)
-    except WebSocketDisconnect:
-        pass  # people close their browsers
+        async with asyncio.timeout(patience):
+            await websocket.close(close.code, close.reason)
+    except (WebSocketDisconnect, TimeoutError):
+        pass  # people close their browsers, and lose their connections
     finally:
         sender.cancel()
 

@@ -13,7 +13,7 @@ PREDICT_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 class Metrics:
     """One registry an application, so that two in one process do not collide."""
 
-    def __init__(self, tracks: Callable[[], int]) -> None:
+    def __init__(self, tracks: Callable[[], float]) -> None:
         self.registry = registry = CollectorRegistry()
         Gauge("earprint_tracks", "Tracks in the library", registry=registry).set_function(tracks)
         self.listeners = Gauge("earprint_listeners", "Connections that listen now", registry=registry)

@@ -1,0 +1,69 @@
+"""What is on its way to one listener, who may be slow."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from starlette.websockets import WebSocketDisconnect
+
+from stream.protocol import Reply
+
+WAITING_LIMIT = 100  # events that may be unsent; with guesses dropped these are minutes of music
+
+
+class Outbox:
+    """Events on their way to one listener, in order. While it is slow, guesses that newer ones overtake are dropped.
+
+    So a client may send a whole album before it reads a word, and one on a bad line hears of now, not of then.
+    """
+
+    def __init__(self, send: Callable[[str], Awaitable[None]], patience: float) -> None:
+        """`patience`: seconds to wait for a listener that reads nothing, when there is nothing else to do."""
+        self._send, self._patience = send, patience
+        self._waiting: deque[Reply] = deque()
+        self._changed = asyncio.Condition()
+        self._idle = True  # nothing waits and nothing is being sent
+        self._gone = False
+
+    async def put(self, events: list[Reply]) -> None:
+        """Takes events; waits while too many of those that may not be dropped are unsent.
+
+        Raises WebSocketDisconnect when the patience is at its end.
+        """
+        async with self._changed:
+            if any(event["type"] == "guesses" for event in events):
+                self._waiting = deque(event for event in self._waiting if event["type"] != "guesses")
+            self._waiting.extend(events)
+            self._idle = self._idle and not events
+            self._changed.notify_all()
+            await self._until(lambda: len(self._waiting) < WAITING_LIMIT)
+
+    async def flush(self) -> None:
+        """Waits until everything is sent. Raises as `put`."""
+        async with self._changed:
+            await self._until(lambda: self._idle)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._changed.wait_for(lambda: condition() or self._gone)
+        except TimeoutError:
+            raise WebSocketDisconnect(1006) from None
+
+    async def run(self) -> None:
+        """Sends until it is cancelled, or the listener is gone: no error, and the receiver will hear of it, too."""
+        try:
+            while True:
+                await self._send(json.dumps(await self._next(), separators=(",", ":")))
+        except WebSocketDisconnect:
+            async with self._changed:
+                self._gone = True
+                self._changed.notify_all()
+
+    async def _next(self) -> Reply:
+        async with self._changed:
+            self._idle = not self._waiting
+            self._changed.notify_all()
+            await self._changed.wait_for(lambda: bool(self._waiting))
+            return self._waiting.popleft()
