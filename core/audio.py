@@ -173,7 +173,10 @@ class _Converter:
 
     def _pcm(self, frame: av.AudioFrame | None) -> Iterator[Array]:
         assert self._resampler is not None
-        for block in self._resampler.resample(frame):
+        blocks: list[av.AudioFrame] = []
+        with suppress(av.FFmpegError):  # damage can make a frame of a kind that does not exist
+            blocks = self._resampler.resample(frame)
+        for block in blocks:
             yield mono(block.to_ndarray().astype(np.float32, copy=False).reshape(-1, block.layout.nb_channels))
 
 

@@ -152,6 +152,12 @@ def wav_header(data_bytes, channels=1, rate=RATE):
     return b"RIFF" + struct.pack("<I", 36 + data_bytes) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", data_bytes)
 
 
+def test_what_cannot_be_mixed_is_left_out(tmp_path):
+    (tmp_path / "crowd.wav").write_bytes(wav_header(173_000, channels=173) + bytes(173_000))
+    with AudioFile(tmp_path / "crowd.wav") as audio:
+        assert list(audio.blocks()) == []
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -1,0 +1,237 @@
+"""A library learns files and folders, keeps what it is given, and loses nothing when it is killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.audio import Tags
+from core.demo import demo_track, write_audio
+from core.errors import ConflictError, MissingError
+from core.index import Index
+from core.ingest import file_sha256
+from core.library import Library, audio_files
+
+RATE = 11_025  # samples a second
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    tags = [Tags("Zebra", "The Käfers", "Live"), None, None]
+    return [write_audio(folder / f"{i}.flac", demo_track(i, 4, RATE), RATE, tags[i]) for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def shared_ingest(tmp_path_factory):
+    """Workers take seconds to start: all libraries of this file share them."""
+    with Library(tmp_path_factory.mktemp("shared")) as library:
+        yield library.ingest
+
+
+@pytest.fixture
+def library(tmp_path, shared_ingest):
+    with Index(tmp_path / "data" / "index"):
+        pass
+    library = Library(tmp_path / "data")
+    library.ingest = shared_ingest
+    yield library
+    library.index.close()
+
+
+def statuses(results):
+    return [added.status for added in results]
+
+
+def uploads(library):
+    return sorted(path.name for path in library.uploads.iterdir())
+
+
+def test_files_are_added_in_place(library, songs):
+    added, untagged = library.add(songs[:2])
+    track = added.track
+    assert (added.path, added.status, added.error) == (str(songs[0]), "added", None)
+    assert (track.title, track.artist, track.album) == ("Zebra", "The Käfers", "Live")
+    assert (track.duration, track.filename, track.sha256) == (4, "0.flac", file_sha256(songs[0]))
+    assert untagged.track.title == "1"
+    assert library.audio_path(track) == songs[0]
+    assert not library.uploads.exists()
+    assert len(library.index.constellation(track.id)) > 50
+    assert library.index.tracks().total == 2
+
+
+def test_what_is_known_is_not_decoded_again(library, songs, tmp_path, monkeypatch):
+    (first,) = library.add(songs[:1])
+    renamed = shutil.copy(songs[0], tmp_path / "another name.mp3")
+    monkeypatch.setattr(library, "ingest", NoDecoding(library.ingest))
+    (again,) = library.add([renamed])
+    assert (again.status, again.track) == ("known", first.track)
+
+
+class NoDecoding:
+    def __init__(self, ingest):
+        self.many = lambda paths, jobs, known: [(path, known(path)) for path in paths]
+
+
+def test_twice_in_one_go_is_added_once(library, songs, tmp_path):
+    copy = shutil.copy(songs[0], tmp_path / "copy.flac")
+    results = list(library.add([songs[0], copy, songs[1], songs[0]], jobs=2))
+    assert statuses(results) == ["added", "known", "added", "known"]
+    assert {results[i].track.id for i in (0, 1, 3)} == {results[0].track.id}
+
+
+def test_a_failed_file_does_not_stop_the_rest(library, songs, tmp_path):
+    (tmp_path / "notes.txt").write_text("Dear diary")
+    silence = write_audio(tmp_path / "silence.wav", 0 * demo_track(1, 3, RATE), RATE)
+    paths = [tmp_path / "notes.txt", tmp_path / "missing.mp3", silence, songs[0]]
+    results = list(library.add(paths, copy=True))
+    assert [added.path for added in results] == list(map(str, paths))
+    assert statuses(results) == ["failed", "failed", "failed", "added"]
+    assert [added.track for added in results[:3]] == [None] * 3
+    for added, reason in zip(results, ("is not audio", "no such file", "less than 1 s"), strict=False):
+        assert reason in added.error
+    assert uploads(library) == [f"{file_sha256(songs[0])}.flac"]
+
+
+def test_folders_are_walked(songs, tmp_path):
+    music = tmp_path / "music"
+    (music / "b" / "deep").mkdir(parents=True)
+    (music / ".hidden").mkdir()
+    for name in ("b/deep/2.FLAC", "b/1.mp3", "a.ogg", "cover.jpg", ".hidden/3.mp3", ".4.mp3"):
+        (music / name).touch()
+    (music / "b" / "loop").symlink_to(music)
+    (music / "b" / "nowhere.mp3").symlink_to(music / "nowhere.mp3")
+    (music / "c.mp3").symlink_to(songs[0])
+    found = [str(Path(path).relative_to(music)) for path in audio_files([music, music / "cover.jpg"])]
+    assert found == ["a.ogg", "b/1.mp3", "b/deep/2.FLAC", "b/nowhere.mp3", "c.mp3", "cover.jpg"]
+
+
+def test_progress_counts_files(library, songs):
+    seen = []
+    list(library.add([songs[0].parent], progress=lambda *counts: seen.append(counts)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_copy_keeps_the_audio(library, songs, tmp_path):
+    original = Path(shutil.copy(songs[0], tmp_path / "song.FLAC"))
+    (added,) = library.add([original], copy=True)
+    original.unlink()
+    kept = library.audio_path(added.track)
+    assert kept == library.uploads / f"{added.track.sha256}.flac"
+    assert file_sha256(kept) == added.track.sha256
+
+
+def test_known_audio_that_has_moved_is_found_again(library, songs, tmp_path):
+    original = Path(shutil.copy(songs[0], tmp_path / "song.flac"))
+    (added,) = library.add([original])
+    moved = original.rename(tmp_path / "moved.flac")
+    assert library.audio_path(added.track) is None
+    (again,) = library.add([moved])
+    assert library.audio_path(again.track) == moved
+    list(library.add([moved], copy=True))
+    moved.unlink()
+    assert library.audio_path(again.track).parent == library.uploads
+
+
+def test_an_upload_is_moved_into_the_library(library, songs, tmp_path):
+    arrived = Path(shutil.copy(songs[1], tmp_path / "incoming"))
+    added = library.add_upload(arrived, "../My song.flac")
+    assert (added.path, added.status) == ("../My song.flac", "added")
+    assert (added.track.title, added.track.filename) == ("My song", "My song.flac")
+    assert library.audio_path(added.track) == library.uploads / f"{added.track.sha256}.flac"
+    assert not arrived.exists()
+    again = library.add_upload(shutil.copy(songs[1], arrived), "again.flac")
+    assert (again.status, again.track) == ("known", added.track)
+    assert not arrived.exists()
+    assert len(uploads(library)) == 1
+
+
+def test_an_upload_brings_lost_audio_back(library, songs, tmp_path):
+    original = Path(shutil.copy(songs[0], tmp_path / "song.flac"))
+    (added,) = library.add([original])
+    library.add_upload(original.rename(tmp_path / "incoming"), "song.flac")
+    assert library.audio_path(added.track).parent == library.uploads
+
+
+def test_a_failed_upload_leaves_nothing(library, songs, tmp_path, monkeypatch):
+    (tmp_path / "incoming").write_text("Dear diary")
+    failed = library.add_upload(tmp_path / "incoming", "diary.mp3")
+    assert (failed.status, failed.track) == ("failed", None)
+    assert failed.error.startswith("diary.mp3: is not audio")
+    monkeypatch.setattr(library.index, "add", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac")
+    assert uploads(library) == []
+    assert not (tmp_path / "incoming").exists()
+
+
+def test_tracks_are_removed_restored_and_edited(library, songs):
+    (added,) = library.add(songs[:1])
+    number = added.track.id
+    assert library.edit(number, title="Gnu").title == "Gnu"
+    assert library.remove(number).title == "Gnu"
+    with pytest.raises(MissingError):
+        library.edit(number, title="Zebra")
+    assert library.restore(number) == library.index.track(number)
+    library.remove(number)
+    (again,) = library.add(songs[:1])
+    assert (again.status, again.track.id != number) == ("added", True)
+    with pytest.raises(ConflictError):
+        library.restore(number)
+
+
+def test_rebuilding_reports_progress(library, songs):
+    list(library.add(songs[:1]))
+    before = library.index.stats()["postings"]
+    seen = []
+    library.rebuild(lambda *counts: seen.append(counts))
+    assert seen[-1] == (1, 1)
+    assert library.index.stats()["postings"] == before
+
+
+def test_names_that_are_not_utf8(library, songs, tmp_path):
+    odd = os.fsdecode(bytes(tmp_path) + b"/K\xe4fer.flac")
+    shutil.copy(songs[0], odd)
+    (added,) = library.add([tmp_path / odd])
+    assert added.track.filename == "K\ufffdfer.flac"
+    assert library.audio_path(added.track) == Path(odd)
+
+
+KILLED = """
+import sys
+from core import library
+if __name__ == "__main__":
+    library.BATCH_TRACKS = 2
+    with library.Library(sys.argv[1]) as opened:
+        for added in opened.add(sys.argv[2:], copy=True):
+            print(added.status, flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_what_was_reported_survives_a_kill(tmp_path, songs, how):
+    paths = [write_audio(tmp_path / f"{i}.wav", demo_track(i, 60, RATE), RATE) for i in range(3)]
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    root = Path(__file__).parent.parent
+    command = [sys.executable, str(script), str(tmp_path / "data"), *map(str, [*songs, *paths])]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(root)}
+    ) as process:
+        assert process.stdout.readline() == b"added\n"
+        process.send_signal(how)
+        began = time.monotonic()
+        process.wait(timeout=30)
+        assert time.monotonic() - began < 5
+    with Library(tmp_path / "data", readonly=True) as library:
+        tracks = library.index.tracks(limit=None).tracks
+        assert len(tracks) >= 2
+        assert len(tracks) % 2 == 0
+        for track in tracks:
+            assert len(library.index.constellation(track.id)) > 50
+            assert file_sha256(library.audio_path(track)) == track.sha256
