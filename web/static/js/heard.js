@@ -1,7 +1,8 @@
 // What the server has said, and what it amounts to. No clock, no page.
 const ABSENT_AFTER = 7; // seconds of sound without a claim
 const TOO_SHORT = 4; // seconds of sound that say nothing
-const PERHAPS = 0.5; // confidence; a claim itself is the server's
+const FAINT = 0.1; // confidence; below it a guess is no headline
+const PERHAPS = 0.5; // a claim itself is the server's
 const LIKELY = 0.9;
 const WORTH_SHOWING = 0.005; // confidence of another guess beside a claim
 const LEAD = 0.05; // in confidence: what a lower guess must be better by to pass the one above it
@@ -10,7 +11,7 @@ const LEAD = 0.05; // in confidence: what a lower guess must be better by to pas
 export function answerOf({ match, guesses }, instead) {
   if (match) return { verdict: "match", best: match, others: guesses.filter((guess) => rivals(match, guess)) };
   if (instead && !(guesses[0]?.confidence >= PERHAPS)) return { verdict: instead, best: null, others: guesses };
-  if (guesses.length === 0) return { verdict: "searching", best: null, others: [] };
+  if (!(guesses[0]?.confidence >= FAINT)) return { verdict: "searching", best: null, others: guesses };
   return { verdict: wordFor(guesses[0].confidence), best: guesses[0], others: guesses.slice(1) };
 }
 

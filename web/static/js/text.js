@@ -28,12 +28,14 @@ export const text = {
     none: "Nothing recognised",
   },
   advice: {
-    searching: "The first guesses come after a second or two.",
+    searching: "Nothing stands out yet. A few seconds of music are enough.",
     absent: "Nothing in the library agrees with what is heard. Listening goes on, in case the music changes.",
     absentFile: "Nothing in the library agrees with this recording.",
     none: "That was too little music to tell. Listen a little longer.",
   },
-  others: { guess: "Or perhaps", absent: "The nearest in the library", match: "Others considered" },
+  others: {
+    guess: "Or perhaps", searching: "The nearest so far", absent: "The nearest in the library", none: "The nearest in the library", match: "Others considered",
+  },
   playFrom: (at) => `Play from ${at}`,
   play: (title) => `Play ${title}`,
   edit: (title) => `Edit ${title}`,
