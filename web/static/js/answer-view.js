@@ -50,7 +50,10 @@ export class AnswerView {
   row(existing, guess) {
     const row = existing ?? cloneOne("other-template");
     row.dataset.id = guess.track.id;
-    fill(row, { title: titleOf(guess.track), artist: guess.track.artist, percent: percent(guess.confidence), position: clock(this.positionOf(guess)) });
+    fill(row, {
+      title: titleOf(guess.track), artist: guess.track.artist,
+      percent: percent(guess.confidence), position: clock(this.positionOf(guess)),
+    });
     part(row, "bar").style.transform = `scaleX(${guess.confidence})`;
     return row;
   }
@@ -62,7 +65,8 @@ export class AnswerView {
     if (!best) return;
     const position = this.positionOf(best);
     fill(this.root, { position: clock(position), play: text.playFrom(clock(position)) });
-    part(this.root, "cursor").style.transform = `translateX(${(100 * position) / Math.max(best.track.duration, 1) - 100}%)`;
+    const done = position / Math.max(best.track.duration, 1);
+    part(this.root, "cursor").style.transform = `translateX(${100 * (done - 1)}%)`;
   }
 
   positionOf({ offset, speed, track }) {

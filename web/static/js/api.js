@@ -29,7 +29,10 @@ export function sendFile(path, file, onProgress) {
     call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     call.upload.onload = () => onProgress(1);
     call.onerror = () => reject(new Error(text.error.offline));
-    call.onload = () => (call.status === 200 ? resolve(call.response) : reject(new Error(messageOf(call.status, call.response))));
+    call.onload = () => {
+      if (call.status === 200) resolve(call.response);
+      else reject(new Error(messageOf(call.status, call.response)));
+    };
     call.send(form);
   });
 }

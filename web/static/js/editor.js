@@ -14,4 +14,6 @@ export function edit(track) {
   });
 }
 
-const valuesOf = (inputs) => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()]));
+function valuesOf(inputs) {
+  return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()]));
+}

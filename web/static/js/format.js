@@ -35,5 +35,7 @@ export function pitchFact(cents) {
 export const titleOf = (track) => track.title || track.filename;
 export const nameOf = (track) => text.by(titleOf(track), track.artist);
 
-const moment = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const moment = new Intl.DateTimeFormat(undefined, {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+});
 export const when = (iso) => moment.format(new Date(iso));

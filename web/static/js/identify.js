@@ -8,7 +8,8 @@ import { text } from "./text.js";
 
 export class Identify {
   constructor({ onPlay, onMatch }) {
-    this.view = new AnswerView(byId("identify-answer"), { onPlay, advice: { ...text.advice, absent: text.advice.absentFile } });
+    const advice = { ...text.advice, absent: text.advice.absentFile };
+    this.view = new AnswerView(byId("identify-answer"), { onPlay, advice });
     this.onMatch = onMatch;
     this.progress = byId("identify-progress");
     const input = byId("identify-file");

@@ -34,7 +34,8 @@ export const text = {
     none: "That was too little music to tell. Listen a little longer.",
   },
   others: {
-    guess: "Or perhaps", searching: "The nearest so far", absent: "The nearest in the library", none: "The nearest in the library", match: "Others considered",
+    guess: "Or perhaps", match: "Others considered", searching: "The nearest so far",
+    absent: "The nearest in the library", none: "The nearest in the library",
   },
   playFrom: (at) => `Play from ${at}`,
   play: (title) => `Play ${title}`,
