@@ -180,9 +180,10 @@ def print_result(outcomes: Sequence[Outcome]) -> None:
 
 
 def save(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Everything that was said to every query."""
+    """The table, and everything that was said to every query."""
+    cells = [dict(zip(HEAD, row(*key, group), strict=True)) for key, group in rows(outcomes).items()]
     said = [{**asdict(o), "truth": sorted(o.truth), "top": o.top, "accepted": o.accepted} for o in outcomes]
-    common.save_json(path, {"totals": totals(outcomes), "queries": said})
+    common.save_json(path, {"totals": totals(outcomes), "rows": cells, "queries": said})
 
 
 # Main

@@ -70,9 +70,13 @@ def index_files(files: Sequence[Path], data: Path, jobs: int) -> None:
 
 
 def fpcalc_files(files: Sequence[Path]) -> None:
+    """Fingerprint them with Chromaprint. Some versions take the end of each file for an error, and would stop there."""
     for start in range(0, len(files), FPCALC_BATCH):
-        command = ["fpcalc", "-length", "0", *map(str, files[start : start + FPCALC_BATCH])]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        batch = files[start : start + FPCALC_BATCH]
+        command = ["fpcalc", "-ignore-errors", "-length", "0", *map(str, batch)]
+        said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        if said.count("FINGERPRINT=") != len(batch):
+            raise SystemExit(f"fpcalc failed on one of {len(batch)} files: try `fpcalc -length 0 {batch[0]}`")
 
 
 def index_rows(files: Sequence[Path], folder: Path, hours: float) -> Iterator[list[str]]:

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, common
+from benchmarks import claims, common, corpus, decoys
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
+from core.constellation import PEAK
+from core.params import Params
 
 
 def test_wilson() -> None:
@@ -92,7 +94,6 @@ def test_the_same_seed_gives_the_same_noises() -> None:
 
 
 def test_queries_are_split_by_track(tmp_path: Path) -> None:
-    corpus = pytest.importorskip("benchmarks.corpus")
     (tmp_path / "unknown.txt").write_text("u.ogg\nv.ogg\n")
     (tmp_path / "manifest.csv").write_text(
         "query,truth,cond,length,start\nc_000.wav,a.ogg|b.ogg,clean,5,1.5\nm_003.wav,,unknown_mic,10,2.0\n"
@@ -102,3 +103,13 @@ def test_queries_are_split_by_track(tmp_path: Path) -> None:
     assert (unknown.truth, unknown.source) == ((), "v.ogg")  # the fourth of its condition, of two files
     assert corpus.same_recordings(tmp_path)["b.ogg"] == {"a.ogg", "b.ogg"}
     assert {corpus.half(f"{i}.ogg") for i in range(20)} == set(corpus.HALVES)
+
+
+def test_a_decoy_is_the_track_reversed_in_blocks_and_moved() -> None:
+    params = Params()
+    block = round(decoys.BLOCK_SECONDS / params.frame_seconds)
+    peaks = np.array([(0, 100, 9, 1), (10, 120, 8, 0), (30, 255, 7, 0)], PEAK)
+    moved = decoys.decoy(peaks, params, 0)
+    assert moved["frame"].tolist() == [block - 1 - 10, block - 1]  # the highest band has nowhere to go
+    assert moved["strength"].tolist() == [8, 9]
+    assert (moved["band"] > [120, 100]).all()
