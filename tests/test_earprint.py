@@ -23,7 +23,7 @@ from web.client import s16le
 PROGRAM = Path(sys.executable).with_name("earprint")
 TRACK_FIELDS = {"id", "title", "artist", "album", "duration", "filename", "added"}
 GUESS_FIELDS = {"track", "twins", "confidence", "bits", "position", "offset", "speed", "pitch_cents"}
-PATIENCE = 60  # seconds for a server to start or stop on a busy machine
+PATIENCE = 120  # seconds for a command on a busy machine that compiles everything for the first time
 
 
 def run(*arguments, stdin=b"", **options):
