@@ -345,8 +345,10 @@ def _event_line(event: Record) -> str:
             text = _guess(event["guess"], "position")
         case "lost":
             text = f"track {event['track']}"
+        case "guesses":
+            text = _guess(event["guesses"][0], "position") if event["guesses"] else "nothing yet"
         case _:
-            text = _result(event.get("match"), event["guesses"], "position")
+            text = _result(event["match"], event["guesses"], "position")
     return f"{_clock(event.get('elapsed', 0.0))}  {event['type']:7}  {text}"
 
 
