@@ -43,7 +43,7 @@ class Constellation:
         p = self.params
         units = np.rint((frames - SILENCE_DB) * UNITS_PER_DB).astype(np.int32)
         start, block, now, until = self._mean.feed(units, last)
-        white = _whiten(block, start, now, until, p.mean_past, p.mean_ahead)
+        white = _whiten(block, start, now, until, p.mean_past, p.mean_ahead, p.whiteness)
         self.levels = _levels(white, block[now - start : until - start])
 
         start, block, now, until = self._max.feed(white, last)
@@ -139,7 +139,7 @@ def _levels(white: NDArray[np.int16], units: NDArray[np.int32]) -> Levels:
 
 
 @njit(cache=True, nogil=True)
-def _whiten(block, start, now, until, past, ahead):  # type: ignore[no-untyped-def]
+def _whiten(block, start, now, until, past, ahead, whiteness):  # type: ignore[no-untyped-def]
     """Each cell less the mean of its band from `past` frames before to `ahead` after, 1/32 dB, int16 [until - now, n_mels]."""
     bands = block.shape[1]
     end = start + block.shape[0]
@@ -155,9 +155,13 @@ def _whiten(block, start, now, until, past, ahead):  # type: ignore[no-untyped-d
             for b in range(bands):
                 total[b] -= block[low - start, b]
             low += 1
-        scale = 1.0 / (high - low)
+        everything = 0
         for b in range(bands):
-            out[t - now, b] = min(max(block[t - start, b] - total[b] * scale, -32000.0), 32000.0)
+            everything += total[b]
+        own = whiteness / (high - low)
+        common = (1.0 - whiteness) / (high - low) * everything / bands
+        for b in range(bands):
+            out[t - now, b] = min(max(block[t - start, b] - own * total[b] - common, -32000.0), 32000.0)
     return out
 
 

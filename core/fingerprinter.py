@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import Resampler
+from core.audio import Resampler, mono
 from core.constellation import Constellation, Levels, Peaks
 from core.errors import EarprintError
 from core.params import Params
-from core.spectrogram import Pcm, Spectrogram
+from core.spectrogram import Spectrogram
 
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz
 
@@ -44,10 +44,3 @@ class Fingerprinter:
     def upto(self) -> int:
         """Frames whose peaks have been given out."""
         return self._constellation.upto
-
-
-def mono(pcm: NDArray[np.float32]) -> Pcm:
-    """float32 [n] or [n, channels] -> float32 [n], the mean of the channels; NaN and infinity become silence."""
-    pcm = np.asarray(pcm, np.float32)
-    flat = pcm if pcm.ndim == 1 else pcm.mean(axis=1, dtype=np.float32)
-    return flat if np.isfinite(flat).all() else np.nan_to_num(flat, nan=0.0, posinf=0.0, neginf=0.0)

@@ -243,6 +243,11 @@ class Index:
         with self._env.begin(db=self._db["peaks"], buffers=True) as txn:
             return unpack(txn.get(_key(track_id)) or b"", first, last)
 
+    def stretches(self, wanted: Sequence[tuple[int, int, int]]) -> list[Peaks]:
+        """The same for many (track id, first frame, last frame) at once."""
+        with self._env.begin(db=self._db["peaks"], buffers=True) as txn:
+            return [unpack(txn.get(_key(track_id)) or b"", first, last) for track_id, first, last in wanted]
+
     def stats(self) -> dict[str, float]:
         """tracks, seconds of sound, postings, bytes on disk, segments."""
         with self._env.begin(buffers=True) as txn:

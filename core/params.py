@@ -29,6 +29,7 @@ class Params:
     # frames -> whitened levels -> peaks
     mean_past: int = 45  # frames before, over which a band's mean is taken away: 1.0 s
     mean_ahead: int = 3  # frames after
+    whiteness: float = 0.3  # share of a band's own mean in what is taken away; the rest is the mean of all bands
     peak_past: int = 5  # frames before, in which a peak is the maximum
     peak_ahead: int = 3  # frames after
     peak_bands: int = 3  # bands to either side

@@ -1,0 +1,226 @@
+"""A candidate and what was heard -> how much speaks for it: the constellation disposes.
+
+The reference's peaks are laid over the levels heard, at the candidate's place, speed and pitch. How loud is it where they should be,
+against what is usual for that band and that moment of the query? `Field` turns levels into that: each cell's presence, a number from 0
+to 1 that a loud cell saturates, less its mean over the query. The fit is the sum of presences over the candidate's peaks in units of
+its standard deviation under chance; it is looked for over small changes of place, speed and pitch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from core.candidates import CENTS_PER_OCTAVE, Candidates
+from core.constellation import Levels, Peaks
+from core.index import Track
+from core.params import Params
+from core.spectrogram import band_hertz
+
+QUIETEST = -60.0  # 1/4 dB; levels below count as this, so that silence does not widen a band's spread
+SPREAD_FLOOR = 2.0  # 1/4 dB, added to a band's standard deviation
+PRESENCE_MIDDLE = 1.0  # standard deviations over the mean at which a cell is half present
+PRESENCE_SLOPE = 3.0  # per standard deviation
+PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
+
+COARSE_OFFSETS = np.arange(-3.0, 3.1, 1.0)  # frames
+COARSE_SPEEDS = np.array([-0.008, 0.0, 0.008])  # of the candidate's speed
+COARSE_SHIFTS = np.array([-1.0, 0.0, 1.0])  # bands
+
+RIVALS = 5  # wrong candidates whose mean fit the best is compared with
+RIVAL_FIT = 3.0  # what stands in for rivals where the library has fewer tracks
+TAIL_START = 0.45  # lead of the best wrong candidate over its rivals: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
+TAIL_SCALE = 0.78
+EVEN_BITS = 6.0  # bits at which a guess is as likely right as wrong
+CONFIDENCE_SLOPE = 1.0  # natural log odds a bit
+CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
+TWIN_SHARE = 0.5  # of a track's peaks that another has at the same places, from which on both hold the same recording
+TWIN_REACH = 1  # frames and bands by which those may differ
+
+JUDGED = np.dtype(
+    [
+        ("track", "<u4"),
+        ("place", "<f4"),
+        ("speed", "<f4"),
+        ("pitch", "<f4"),
+        ("fit", "<f4"),
+        ("peaks", "<i4"),
+    ]
+)
+"""A candidate where it fits best; fit: standard deviations over chance; peaks: how many of the reference's were looked for."""
+
+Judged = NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What may be playing."""
+
+    track: Track
+    twins: tuple[Track, ...]  # other tracks that hold the same recording
+    confidence: float  # probability that this recording is what is heard
+    bits: float  # -log2 of the chance that the best of all wrong candidates looks this good
+    position: float  # seconds into the track now
+    offset: float  # track time at query time 0, seconds
+    speed: float  # heard tempo / reference tempo
+    pitch_cents: float  # heard pitch against the reference
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "track": self.track.to_json(),
+            "twins": [t.to_json() for t in self.twins],
+            "confidence": round(self.confidence, 6),
+            "bits": round(self.bits, 2),
+            "position": round(self.position, 3),
+            "offset": round(self.offset, 3),
+            "speed": round(self.speed, 5),
+            "pitch_cents": round(self.pitch_cents, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Field:
+    """What was heard in a window: presence float32 [t, n_mels] less its mean, its variance, and the frame of the first row."""
+
+    presence: NDArray[np.float32]
+    variance: float
+    first: int
+
+    @classmethod
+    def of(cls, levels: Levels, first: int) -> "Field":
+        """levels: int8 [t, n_mels], frame `first` and on."""
+        presence = _presence(np.ascontiguousarray(levels))
+        presence -= presence.mean(dtype=np.float64).astype(np.float32)
+        return cls(presence, float(presence.var(dtype=np.float64)) + 1e-4, first)
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.presence)
+
+
+def judge(
+    candidates: Candidates, constellations: Sequence[Peaks], field: Field, now: int, windows: NDArray[np.int32], params: Params
+) -> Judged:
+    """Lays each candidate's constellation over the field, in each of the last `windows` frames, and keeps what fits best.
+
+    candidates: CANDIDATE [n]; constellations: for each, the PEAK [k] of its track around the field. Returns JUDGED [n].
+    """
+    out = np.zeros(len(candidates), JUDGED)
+    hertz = band_hertz(params)
+    bands = np.arange(params.n_mels)
+    for i, (c, peaks) in enumerate(zip(candidates, constellations, strict=True)):
+        moved = _heard_bands(hertz, bands, float(c["pitch"]))
+        fit, n, offset, speed, shift = _coarse(
+            peaks["frame"].astype(np.float32) - c["place"],
+            moved[peaks["band"]],
+            field.presence,
+            field.end - now,
+            windows,
+            np.float32(c["speed"]) * (1.0 + COARSE_SPEEDS),
+            COARSE_OFFSETS,
+            COARSE_SHIFTS,
+            field.variance,
+        )
+        out[i] = c["track"], c["place"] - offset * speed, speed, c["pitch"] + _cents(shift, hertz), fit, n
+    return out
+
+
+def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
+    """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
+
+    rivals: the fits of other tracks. They are all wrong if this one is right, and there are more and better ones the larger the library
+    and the more a query sounds like everything: what chance does is measured on the query itself.
+    """
+    best = np.sort(np.append(rivals, np.full(RIVALS, RIVAL_FIT, np.float32)))[::-1] if len(rivals) < RIVALS else np.sort(rivals)[::-1]
+    lead = fit - float(best[:RIVALS].mean())
+    return (lead - TAIL_START) / TAIL_SCALE / float(np.log(2.0))
+
+
+def confidence(bits: float) -> float:
+    """The calibrated probability that a guess with these bits is right."""
+    return 1.0 / (1.0 + float(np.exp(-CONFIDENCE_SLOPE * (bits - EVEN_BITS))))
+
+
+CLAIM_BITS = EVEN_BITS + float(np.log(CLAIM_CONFIDENCE / (1.0 - CLAIM_CONFIDENCE))) / CONFIDENCE_SLOPE
+
+
+def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
+    """Whether `other` has at least `TWIN_SHARE` of the peaks, `shift` frames later. PEAK [k] each, of the same stretch."""
+    if not len(peaks) or not len(other):
+        return False
+    cells = {(int(f), int(b)) for f, b in zip(other["frame"], other["band"], strict=True)}
+    reach = range(-TWIN_REACH, TWIN_REACH + 1)
+    found = sum(
+        any((f + df, b + db) in cells for df in reach for db in reach)
+        for f, b in zip((peaks["frame"] + round(shift)).tolist(), peaks["band"].tolist(), strict=True)
+    )
+    return found >= TWIN_SHARE * len(peaks)
+
+
+def _heard_bands(hertz: NDArray[np.float64], bands: NDArray[np.int64], cents: float) -> NDArray[np.float32]:
+    """For each band, where it is heard when the pitch is `cents` higher, float32 [n_mels], bands; far outside when it leaves the range."""
+    heard = np.interp(hertz * 2.0 ** (cents / CENTS_PER_OCTAVE), hertz, bands, left=-99.0, right=len(hertz) + 99.0)
+    return heard.astype(np.float32)
+
+
+def _cents(shift: float, hertz: NDArray[np.float64]) -> float:
+    """What a shift by some bands is in cents, in the middle of the range."""
+    middle = len(hertz) // 2
+    return float(shift * CENTS_PER_OCTAVE * np.log2(hertz[middle + 1] / hertz[middle]))
+
+
+@njit(cache=True, nogil=True)
+def _presence(levels):  # type: ignore[no-untyped-def]
+    """int8 [t, n_mels] -> float32: each cell against its band's mean and spread and its frame's mean, through a sigmoid."""
+    frames, bands = levels.shape
+    mean, spread = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
+    of_frame = np.zeros(frames, np.float32)
+    for t in range(frames):
+        for b in range(bands):
+            x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
+            mean[b] += x
+            spread[b] += x * x
+    for b in range(bands):
+        mean[b] /= frames
+    for t in range(frames):
+        total = np.float32(0.0)
+        for b in range(bands):
+            total += max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b]
+        of_frame[t] = total / bands
+    for b in range(bands):
+        spread[b] = 1.0 / (np.sqrt(max(spread[b] / frames - mean[b] * mean[b], np.float32(0.0))) + SPREAD_FLOOR)
+    out = np.empty((frames, bands), np.float32)
+    for t in range(frames):
+        for b in range(bands):
+            x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
+            z = (x - mean[b] - of_frame[t]) * spread[b]
+            out[t, b] = 1.0 / (1.0 + np.exp(-np.float32(PRESENCE_SLOPE) * (z - np.float32(PRESENCE_MIDDLE))))
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _coarse(frame, band, presence, ahead, windows, speeds, offsets, shifts, variance):  # type: ignore[no-untyped-def]
+    """The best (fit, peaks, offset, speed, shift) over the grid. frame: track frames after the candidate's place; ahead: frames of the
+    field that lie after `now`."""
+    frames, bands = presence.shape
+    now = frames - ahead
+    best, best_n, best_offset, best_speed, best_shift = np.float32(-9.0), 0, 0.0, speeds[0], 0.0
+    for speed in speeds:
+        for offset in offsets:
+            for shift in shifts:
+                for window in windows:
+                    total, n = np.float32(0.0), 0
+                    for i in range(len(frame)):
+                        t = int(np.floor(frame[i] / speed + offset + 0.5)) + now
+                        b = int(np.floor(band[i] + shift + 0.5))
+                        if t < 0 or t < frames - window or t >= frames or b < 0 or b >= bands:
+                            continue
+                        total += presence[t, b]
+                        n += 1
+                    fit = total / np.sqrt((n + PRIOR_PEAKS) * variance)
+                    if fit > best:
+                        best, best_n, best_offset, best_speed, best_shift = fit, n, offset, speed, shift
+    return best, best_n, best_offset, best_speed, best_shift

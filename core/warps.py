@@ -1,0 +1,13 @@
+"""The speeds and pitches at which a record may be played, tried when the plain look-up finds nothing."""
+
+from core.candidates import Warp
+
+RECORD_SPEEDS = (0.92, 0.94, 0.96, 0.98, 1.02, 1.04, 1.06, 1.08)  # pitch follows
+TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)  # pitch is kept
+PITCHES = (-200.0, -150.0, -100.0, -50.0, 50.0, 100.0, 150.0, 200.0)  # cents; tempo is kept
+
+WARPS = (
+    *(Warp.record(speed) for speed in RECORD_SPEEDS),
+    *(Warp(tempo, 0.0) for tempo in TEMPOS),
+    *(Warp(1.0, cents) for cents in PITCHES),
+)

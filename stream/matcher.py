@@ -1,0 +1,306 @@
+"""Peaks -> answers, while the sound goes on.
+
+The matcher looks at what was heard on a fixed grid of frames, so that its answers depend on the sound alone. At each look the new peaks
+are hashed and looked up, once; the hits of the last seconds vote; the best candidates, and those of the look before, are judged by the
+constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few candidates.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from core.candidates import CANDIDATE, PLAIN, Candidates, hash_query, nominate
+from core.constellation import PEAK, Levels, Peaks
+from core.errors import MissingError
+from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidence, judge, lead_bits
+from core.index import Index, Track
+from core.postings import HIT
+from core.warps import WARPS
+
+LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
+WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
+SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
+HIT_SECONDS = 6.0  # for which a hit can vote
+LOOKUP_BUDGET = 200_000  # postings read by a look-up at most
+NOMINEES = 24  # candidates from plain hits at each look
+WARP_NOMINEES = 4  # from each warp
+WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
+WARPS_PER_LOOK = 4  # tried at each look, in turn
+WATCHED = 8  # candidates kept from look to look
+SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
+MAX_GUESSES = 5
+LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
+LOST_SECONDS = 5.0  # without support after which a claimed track is no longer playing
+SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What may be playing, best first."""
+
+    elapsed: float
+    guesses: tuple[Guess, ...]
+    absent: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"type": "guesses", "elapsed": round(self.elapsed, 3), **_answer_json(self.guesses, self.absent)}
+
+
+@dataclass(frozen=True)
+class Match:
+    """A claim."""
+
+    elapsed: float
+    guess: Guess
+
+    def to_json(self) -> dict[str, Any]:
+        return {"type": "match", "elapsed": round(self.elapsed, 3), "guess": self.guess.to_json()}
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The claimed track (its id) is no longer playing, or the claim proved wrong."""
+
+    elapsed: float
+    track: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"type": "lost", "elapsed": round(self.elapsed, 3), "track": self.track}
+
+
+@dataclass(frozen=True)
+class End:
+    """All was heard. match: the claim that stands, else the last one made, else None."""
+
+    elapsed: float
+    match: Guess | None
+    guesses: tuple[Guess, ...]
+    absent: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "type": "end",
+            "elapsed": round(self.elapsed, 3),
+            "match": self.match and self.match.to_json(),
+            **_answer_json(self.guesses, self.absent),
+        }
+
+
+Event = Guesses | Match | Lost | End
+
+
+def _answer_json(guesses: tuple[Guess, ...], absent: float) -> dict[str, Any]:
+    return {"guesses": [g.to_json() for g in guesses], "absent": round(absent, 6)}
+
+
+class Matcher:
+    """Feed it peaks and levels as a `Fingerprinter` gives them out, then `finish`.
+
+    State: the peaks, levels and hits of the last seconds; the candidates under watch; the claim; the best guess for each track so far.
+    """
+
+    def __init__(self, index: Index, look: int = LIVE_LOOK) -> None:
+        """look: frames from a look to the next."""
+        self.index = index
+        self.params = index.params
+        self.guesses: tuple[Guess, ...] = ()
+        self.absent = 1.0
+        self._look = look
+        self._window = round(WINDOW_SECONDS / self.params.frame_seconds)
+        self._now = 0  # frames looked at
+        self._peaks = np.zeros(0, PEAK)
+        self._levels: Levels = np.zeros((0, self.params.n_mels), np.int8)
+        self._levels_from = 0
+        self._hits = np.zeros(0, HIT)
+        self._watched = np.zeros(0, CANDIDATE)
+        self._turn = 0  # of the warps
+        self._claim: Guess | None = None
+        self._supported = 0  # frame at which the claim was last supported
+        self._last_claim: Guess | None = None
+        self._best: dict[int, Guess] = {}  # by track, over all looks
+
+    def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
+        """peaks: PEAK [k], levels: int8 [t, n_mels] of the next frames; upto: frames whose peaks are decided."""
+        self._peaks = np.concatenate([self._peaks, peaks])
+        self._levels = np.concatenate([self._levels, levels])
+        events: list[Event] = []
+        while self._now + self._look <= upto:
+            events += self._look_at(self._now + self._look, LIVE_EXTRA_BITS)
+        return events
+
+    def finish(self, upto: int, duration: float) -> list[Event]:
+        """upto: all frames; duration: seconds heard. Looks once more, without the allowance for many looks, and ends."""
+        events: list[Event] = []
+        if upto > self._now:
+            events = self._look_at(upto, 0.0, warps=len(WARPS))
+        guesses = self._final_guesses(duration)
+        match = self._claim or self._last_claim
+        if match is not None:
+            match = next((g for g in guesses if g.track.id == match.track.id), match)
+            guesses = (match, *(g for g in guesses if g.track.id != match.track.id))[:MAX_GUESSES]
+        absent = max(0.0, 1.0 - sum(g.confidence for g in guesses))
+        return [*events, End(duration, match, guesses, absent)]
+
+    # One look
+
+    def _look_at(self, now: int, extra_bits: float, warps: int = WARPS_PER_LOOK) -> list[Event]:
+        before, self._now = self._now, now
+        self._find_hits(before, now)
+        self._forget(now)
+        field = self._field(now)
+        if field is None:
+            return self._report(now, ())
+        watched = self._watched.copy()
+        watched["place"] += watched["speed"] * (now - before)
+        judged = self._judge(np.concatenate([watched, self._nominate_plain(now)]), field, now)
+        guesses = self._guess(judged, now, extra_bits)
+        if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
+            warped = self._nominate_warped(now, warps)
+            judged = np.concatenate([judged, self._judge(warped, field, now)])
+            guesses = self._guess(judged, now, extra_bits)
+        self._watch(judged)
+        return self._report(now, guesses)
+
+    def _find_hits(self, before: int, now: int) -> None:
+        """Looks up the hashes of the peaks between two looks: each plain hash once."""
+        first, last = np.searchsorted(self._peaks["frame"], [before, now])
+        hashes = hash_query(self._peaks[:last], int(first), 0, PLAIN, self.params)
+        self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET)])
+
+    def _forget(self, now: int) -> None:
+        seconds = self.params.frame_seconds
+        self._peaks = self._peaks[self._peaks["frame"] >= now - self._window]
+        self._hits = self._hits[self._hits["frame"] >= now - round(HIT_SECONDS / seconds)]
+        drop = max(0, now - self._window - self._levels_from)
+        self._levels, self._levels_from = self._levels[drop:], self._levels_from + drop
+
+    def _field(self, now: int) -> Field | None:
+        """The levels up to those that the last peak needed to be decided: no more, however much is here already."""
+        last = now + self.params.peak_ahead + self.params.rank_ahead
+        levels = self._levels[: last - self._levels_from]
+        return Field.of(levels, self._levels_from) if len(levels) else None
+
+    def _nominate_plain(self, now: int) -> Candidates:
+        candidates = nominate(self._hits, NOMINEES)
+        candidates["place"] += now
+        return candidates
+
+    def _nominate_warped(self, now: int, count: int) -> Candidates:
+        peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= now - WARP_SECONDS / self.params.frame_seconds)]
+        found = [np.zeros(0, CANDIDATE)]
+        for k in range(count):
+            warp = WARPS[(self._turn + k) % len(WARPS)]
+            hashes = hash_query(peaks, 0, now, warp, self.params)
+            found.append(nominate(self.index.lookup(hashes, LOOKUP_BUDGET), WARP_NOMINEES, warp))
+        self._turn = (self._turn + count) % len(WARPS)
+        return np.concatenate(found)
+
+    def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
+        candidates = _distinct(candidates)
+        back = (now - field.first + SAME_LINE) * candidates["speed"] * 1.01
+        wanted = [
+            (int(c["track"]), int(c["place"] - b), int(c["place"] + 3 * SAME_LINE))
+            for c, b in zip(candidates, back, strict=True)
+        ]
+        windows = np.array(
+            [self._window, *(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS)], np.int32
+        )
+        return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
+
+    def _watch(self, judged: Judged) -> None:
+        best = judged[np.argsort(-judged["fit"], kind="stable")[:WATCHED]]
+        self._watched = np.zeros(len(best), CANDIDATE)
+        for name in ("track", "place", "speed", "pitch"):
+            self._watched[name] = best[name]
+
+    # Answers
+
+    def _guess(self, judged: Judged, now: int, extra_bits: float) -> tuple[Guess, ...]:
+        """One guess a recording, best first."""
+        order = judged[np.argsort(-judged["fit"], kind="stable")]
+        _, firsts = np.unique(order["track"], return_index=True)
+        best = order[np.sort(firsts)]  # the best of each track
+        guesses: list[Guess] = []
+        for i, candidate in enumerate(best[:MAX_GUESSES]):
+            track = self._track(int(candidate["track"]))
+            if track is None:
+                continue
+            fit = float(candidate["fit"])
+            bits = lead_bits(fit, np.delete(best["fit"], i)[i:]) - extra_bits
+            guesses.append(self._describe(track, candidate, bits, now))
+        return _shared(guesses)
+
+    def _describe(self, track: Track, candidate: Any, bits: float, now: int) -> Guess:
+        seconds, speed = self.params.frame_seconds, float(candidate["speed"])
+        offset = (float(candidate["place"]) - speed * now) * seconds
+        position = offset + speed * self._elapsed(now)
+        return Guess(track, (), confidence(bits), bits, position, offset, speed, float(candidate["pitch"]))
+
+    def _track(self, track_id: int) -> Track | None:
+        try:
+            return self.index.track(track_id)
+        except MissingError:  # removed since the look-up
+            return None
+
+    def _elapsed(self, now: int) -> float:
+        return now * self.params.frame_seconds + self.params.delay
+
+    def _report(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
+        self.guesses = guesses
+        self.absent = max(0.0, 1.0 - sum(g.confidence for g in guesses))
+        for guess in guesses:
+            known = self._best.get(guess.track.id)
+            if known is None or guess.bits >= known.bits:
+                self._best[guess.track.id] = guess
+        if len(self._best) > 4 * MAX_GUESSES:
+            kept = sorted(self._best.values(), key=lambda g: -g.bits)[: 2 * MAX_GUESSES]
+            self._best = {g.track.id: g for g in kept}
+        return [*self._claims(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
+
+    def _claims(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
+        elapsed = self._elapsed(now)
+        best = guesses[0] if guesses else None
+        if best is not None and best.confidence >= CLAIM_CONFIDENCE:
+            return self._claimed(best, now)
+        if self._claim is not None:
+            mine = next((g for g in guesses if g.track.id == self._claim.track.id), None)
+            if mine is not None and mine is best and mine.bits > 0:
+                self._supported = now
+            if (now - self._supported) * self.params.frame_seconds > LOST_SECONDS:
+                lost, self._claim = self._claim, None
+                return [Lost(elapsed, lost.track.id)]
+        return []
+
+    def _claimed(self, best: Guess, now: int) -> list[Event]:
+        self._supported = now
+        old, self._claim, self._last_claim = self._claim, best, best
+        if old is not None and old.track.id == best.track.id:
+            return []
+        events: list[Event] = [Match(self._elapsed(now), best)]
+        return events if old is None else [Lost(self._elapsed(now), old.track.id), *events]
+
+    def _final_guesses(self, duration: float) -> tuple[Guess, ...]:
+        best = sorted(self._best.values(), key=lambda g: -g.bits)[:MAX_GUESSES]
+        return _shared([replace(g, position=g.offset + g.speed * duration) for g in best])
+
+
+def _distinct(candidates: Candidates) -> Candidates:
+    """The candidates without those that say the same as an earlier one."""
+    kept: list[int] = []
+    for i, c in enumerate(candidates):
+        if not any(
+            c["track"] == candidates[k]["track"]
+            and abs(c["place"] - candidates[k]["place"]) < SAME_LINE
+            and abs(c["speed"] - candidates[k]["speed"]) < 0.01
+            for k in kept
+        ):
+            kept.append(i)
+    return candidates[kept]
+
+
+def _shared(guesses: list[Guess]) -> tuple[Guess, ...]:
+    """Guesses exclude each other: where their confidences sum to more than 1, each gets its share."""
+    guesses = sorted(guesses, key=lambda g: -g.bits)
+    total = sum(g.confidence for g in guesses)
+    return tuple(replace(g, confidence=g.confidence / max(1.0, total)) for g in guesses)

@@ -1,0 +1,90 @@
+"""Sound -> answers: a fingerprinter and a matcher in one object, for the microphone and for files alike."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evidence import CLAIM_BITS, Guess
+from core.fingerprinter import Fingerprinter
+from core.index import Index
+from stream.matcher import LIVE_EXTRA_BITS, End, Event, Matcher
+
+if TYPE_CHECKING:
+    from core.ingest import Analysis
+
+FILE_LOOK = 108  # frames from a look to the next in a file: 2.5 s
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a whole recording is. match: the claim, or None; absent: probability that it is not in the library; duration: seconds."""
+
+    match: Guess | None
+    guesses: tuple[Guess, ...]
+    absent: float
+    duration: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "match": self.match and self.match.to_json(),
+            "guesses": [g.to_json() for g in self.guesses],
+            "absent": round(self.absent, 6),
+            "duration": round(self.duration, 3),
+        }
+
+
+class Recognizer:
+    """Feed it PCM in blocks of any size and it says what is playing; `finish` ends the sound.
+
+    sample_rate: Hz of the PCM. Raises EarprintError for one that cannot be used.
+    """
+
+    def __init__(self, index: Index, sample_rate: int) -> None:
+        self._fingerprinter = Fingerprinter(index.params, sample_rate)
+        self._matcher = Matcher(index)
+        self._sample_rate = sample_rate
+        self._samples = 0
+        self.delay = index.params.delay  # seconds from a sound to the first answer that knows of it
+        self.threshold = CLAIM_BITS + LIVE_EXTRA_BITS  # bits that a claim needs
+
+    def feed(self, pcm: NDArray[np.float32]) -> list[Event]:
+        """pcm: float32 [n] or [n, channels], amplitude -1..1. Returns what happened, in order."""
+        self._samples += len(pcm)
+        peaks = self._fingerprinter.feed(pcm)
+        return self._matcher.feed(peaks, self._fingerprinter.levels, self._fingerprinter.upto)
+
+    def finish(self) -> list[Event]:
+        """The sound is over; the last event is `End`."""
+        peaks = self._fingerprinter.finish()
+        events = self._matcher.feed(peaks, self._fingerprinter.levels, self._fingerprinter.upto)
+        return events + self._matcher.finish(self._fingerprinter.upto, self._samples / self._sample_rate)
+
+    @property
+    def guesses(self) -> tuple[Guess, ...]:
+        """The latest guesses, best first."""
+        return self._matcher.guesses
+
+
+def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answer:
+    """What a whole recording is. pcm: float32 [n] or [n, channels]."""
+    fingerprinter, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK)
+    for decide in (lambda: fingerprinter.feed(pcm), fingerprinter.finish):
+        peaks = decide()
+        matcher.feed(peaks, fingerprinter.levels, fingerprinter.upto)
+    return _answer(matcher, fingerprinter.upto, len(pcm) / sample_rate)
+
+
+def identify(index: Index, analysis: "Analysis") -> Answer:
+    """The same for a file that `core.ingest` has analysed as a query."""
+    matcher = Matcher(index, FILE_LOOK)
+    assert analysis.levels is not None, "an analysis made for a query"
+    matcher.feed(analysis.peaks, analysis.levels, len(analysis.levels))
+    return _answer(matcher, len(analysis.levels), analysis.duration)
+
+
+def _answer(matcher: Matcher, frames: int, duration: float) -> Answer:
+    end = matcher.finish(frames, duration)[-1]
+    assert isinstance(end, End)
+    return Answer(end.match, end.guesses, end.absent, end.elapsed)
