@@ -93,7 +93,7 @@ def _shared(settings: Settings, library: Library) -> dict[str, Any]:
 
 async def _warm(index: Index, warm: asyncio.Event) -> None:
     """Recognises noise once, so that no listener has to wait for imports and compilation."""
-    noise = np.random.default_rng(0).standard_normal(WARM_SECONDS * WARM_RATE, dtype=np.float32) / 10
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, WARM_SECONDS * WARM_RATE).astype(np.float32)
     try:
         await run_in_threadpool(recognize, index, noise, WARM_RATE)
         warm.set()
