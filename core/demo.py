@@ -153,9 +153,7 @@ def change_speed(pcm: Array, speed: float) -> Array:
 
 def _write_track(folder: Path, seed: int, seconds: float) -> Path:
     title, artist = demo_names(seed)
-    return write_audio(
-        folder / f"demo-{seed:03}.flac", demo_track(seed, seconds), tags=Tags(title, artist, "Earprint demo")
-    )
+    return write_audio(folder / f"demo-{seed:03}.flac", demo_track(seed, seconds), tags=Tags(title, artist, "Earprint demo"))
 
 
 def _style(rng: np.random.Generator) -> Style:
@@ -184,9 +182,7 @@ def _notes(style: Style, bar: int, rng: np.random.Generator) -> Iterator[Note]:
     yield from _line(MELODY, root + int(rng.integers(5, 10)), list(range(-4, 5)), [0.25, 0.5, 0.5, 1.0], 0.25, rng)
 
 
-def _line(
-    voice: int, degree: int, steps: list[int], lengths: list[float], loudness: float, rng: np.random.Generator
-) -> Iterator[Note]:
+def _line(voice: int, degree: int, steps: list[int], lengths: list[float], loudness: float, rng: np.random.Generator) -> Iterator[Note]:
     """Notes one after the other around a degree, with rests."""
     start = 0.0
     while start < BAR:

@@ -29,9 +29,7 @@ def reference_hashes(peaks: Peaks, params: Params) -> Hashes:
     return pair(peaks["frame"], peaks["band"], peaks["rank"], 0, params.reference_fan, params)
 
 
-def pair(
-    frame: NDArray[np.int32], band: NDArray[np.uint8], rank: NDArray[np.uint8], first: int, fan: int, params: Params
-) -> Hashes:
+def pair(frame: NDArray[np.int32], band: NDArray[np.uint8], rank: NDArray[np.uint8], first: int, fan: int, params: Params) -> Hashes:
     """Pairs each peak from number `first` on with the `fan` strongest (lowest rank) of the earlier peaks within reach.
 
     frame, band, rank: [k], sorted by frame. Returns HASH [h] in the order of the later peak.

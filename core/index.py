@@ -93,9 +93,7 @@ class Index:
         if readonly and not (self.path / "data.mdb").exists():
             raise EarprintError(f"there is no index in {self.path}: add some music first")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._env = lmdb.open(
-            str(self.path), map_size=MAP_SIZE, max_dbs=len(DATABASES), max_readers=512, readonly=readonly, metasync=False
-        )
+        self._env = lmdb.open(str(self.path), map_size=MAP_SIZE, max_dbs=len(DATABASES), max_readers=512, readonly=readonly, metasync=False)
         try:
             self._env.reader_check()  # entries of processes that were killed would keep old pages from being reused
             if not readonly:
@@ -199,9 +197,7 @@ class Index:
         """Changes what is given. Raises MissingError."""
         given = {"title": title, "artist": artist, "album": album, "path": path}
         with self._write() as txn:
-            track = replace(
-                self._get(txn, "tracks", track_id), **{name: text for name, text in given.items() if text is not None}
-            )
+            track = replace(self._get(txn, "tracks", track_id), **{name: text for name, text in given.items() if text is not None})
             txn.put(_key(track_id), _dump(track), db=self._db["tracks"])
         return track
 
@@ -221,9 +217,7 @@ class Index:
         with self._env.begin() as txn:
             return [_load(row) for _, row in txn.cursor(db=self._db["bin"])]
 
-    def tracks(
-        self, search: str = "", sort: str = "added", limit: int | None = 50, after: str | None = None
-    ) -> Page:
+    def tracks(self, search: str = "", sort: str = "added", limit: int | None = 50, after: str | None = None) -> Page:
         """Tracks in whose title, artist, album or file name each word of `search` occurs, sorted by one of `SORTS`, from the cursor
         `after` on. Raises EarprintError for a sort or a cursor that does not exist."""
         if sort not in SORTS:
@@ -272,9 +266,7 @@ class Index:
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
         """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""
         with self._env.begin(buffers=True) as txn:
-            return postings.lookup(
-                list(self._segments(txn).values()), hashes, self.params.band_reach, self.params.step_reach, budget
-            )
+            return postings.lookup(list(self._segments(txn).values()), hashes, self.params.band_reach, self.params.step_reach, budget)
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Makes all postings anew from the constellations, in one transaction. progress: called with tracks done, and all."""
@@ -314,9 +306,7 @@ class Index:
     def _segments(self, txn: Any) -> dict[int, Segment]:
         """The segments by number, oldest first, read in place: they are valid as long as the transaction."""
         slots = {_number(key): np.frombuffer(blob, SLOT) for key, blob in txn.cursor(db=self._db["slots"])}
-        return {
-            _number(key): _read_segment(blob, slots[_number(key)]) for key, blob in txn.cursor(db=self._db["segments"])
-        }
+        return {_number(key): _read_segment(blob, slots[_number(key)]) for key, blob in txn.cursor(db=self._db["segments"])}
 
     def _add_segment(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
         """Writes the tracks' postings, merged with newer segments while those are not larger than what they are merged with."""

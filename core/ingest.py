@@ -189,9 +189,7 @@ class _Worker:
         try:
             self._pipe.send(question)
             if not self._pipe.poll(seconds):
-                raise AudioError(
-                    f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files"
-                )
+                raise AudioError(f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files")
             answer: Analysis | Exception = self._pipe.recv()
             return answer
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:

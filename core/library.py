@@ -105,9 +105,7 @@ class Library:
         """Raises MissingError, or ConflictError when its file was added again meanwhile."""
         return self.index.restore(track_id)
 
-    def edit(
-        self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None
-    ) -> Track:
+    def edit(self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None) -> Track:
         """Changes what is given. Raises MissingError."""
         return self.index.update(track_id, title=title, artist=artist, album=album)
 

@@ -114,9 +114,7 @@ def _concatenate(arrays: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
     return np.concatenate(arrays) if arrays else np.zeros(0, np.uint32)
 
 
-def _sorted_segment(
-    slots: Slots, frames: int, hashes: NDArray[np.uint32], places: NDArray[np.uint32]
-) -> Segment:
+def _sorted_segment(slots: Slots, frames: int, hashes: NDArray[np.uint32], places: NDArray[np.uint32]) -> Segment:
     order = np.argsort(hashes, kind="stable")
     hashes, places = hashes[order], places[order]
     groups = max(len(hashes) // POSTINGS_PER_GROUP, 1).bit_length()

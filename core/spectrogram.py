@@ -60,15 +60,13 @@ def hann(n: int) -> Pcm:
 
 @lru_cache
 def mel_bank(params: Params) -> MelBank:
-    """librosa's mel filters as bands of their non-zero weights: weights float32 [n_mels, widest], first bin and width of each, int32 [n_mels].
+    """librosa's mel filters as bands of their non-zero weights: weights float32 [n_mels, widest], first bin and width, int32 [n_mels].
 
     A dense product by BLAS gives other bits for another number of rows; summing each band in order does not, and is faster.
     """
     from librosa.filters import mel
 
-    dense = mel(
-        sr=params.sample_rate, n_fft=params.n_fft, n_mels=params.n_mels, fmin=params.fmin, fmax=params.fmax, norm=None
-    )
+    dense = mel(sr=params.sample_rate, n_fft=params.n_fft, n_mels=params.n_mels, fmin=params.fmin, fmax=params.fmax, norm=None)
     first = np.argmax(dense > 0, axis=1).astype(np.int32)
     width = np.count_nonzero(dense, axis=1).astype(np.int32)
     weights = np.zeros((params.n_mels, width.max()), np.float32)

@@ -199,13 +199,8 @@ class Matcher:
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
         back = (now - field.first + SAME_LINE) * candidates["speed"] * 1.01
-        wanted = [
-            (int(c["track"]), int(c["place"] - b), int(c["place"] + 3 * SAME_LINE))
-            for c, b in zip(candidates, back, strict=True)
-        ]
-        windows = np.array(
-            [self._window, *(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS)], np.int32
-        )
+        wanted = [(int(c["track"]), int(c["place"] - b), int(c["place"] + 3 * SAME_LINE)) for c, b in zip(candidates, back, strict=True)]
+        windows = np.array([self._window, *(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS)], np.int32)
         return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
 
     def _watch(self, judged: Judged) -> None:
