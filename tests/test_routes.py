@@ -7,6 +7,7 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
+from core.demo import write_demo
 from web.app import create_app
 from web.settings import Settings
 
@@ -28,11 +29,12 @@ def track(client):
 
 
 @pytest.fixture
-def new_song(tmp_path):
-    """A file that no library holds."""
-    from core.demo import write_demo
-
-    return write_demo(tmp_path, 6, 6)[5]
+def new_song(client, music, tmp_path):
+    """A file that the library does not hold, neither before nor after."""
+    yield write_demo(tmp_path, 6, 6)[5]
+    for track in client.get("/tracks").json()["tracks"]:
+        if track["filename"] not in {path.name for path in music}:
+            client.delete(f"/tracks/{track['id']}")
 
 
 def error(response, status):
@@ -178,7 +180,6 @@ def test_audio_that_is_gone(client, new_song):
     added = client.post("/upload", files={"file": ("gone.flac", new_song.read_bytes())}).json()["added"][0]
     shutil.rmtree(client.folder / "uploads")
     assert error(client.get(f"/tracks/{added['id']}/audio"), 404) == "audio_missing"
-    client.delete(f"/tracks/{added['id']}")
 
 
 # --- upload -----------------------------------------------------------------------------------------------------------
@@ -202,7 +203,6 @@ def test_upload(client, new_song, music):
     assert client.get(f"/tracks/{added['id']}/audio").content == new_song.read_bytes()
     assert len(list((client.folder / "uploads").iterdir())) == 1
     assert not list((client.folder / "incoming").iterdir())
-    client.delete(f"/tracks/{added['id']}")
 
 
 def test_bad_uploads(client):
