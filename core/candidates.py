@@ -43,20 +43,22 @@ class Warp:
 PLAIN = Warp(1.0, 0.0)
 
 
-def hash_query(peaks: Peaks, first: int, now: int, warp: Warp, params: Params) -> Hashes:
+def hash_query(peaks: Peaks, first: int, now: int, params: Params, warp: Warp = PLAIN) -> Hashes:
     """Hashes a query's peaks as the reference has them under `warp`, each from peak number `first` on with earlier ones.
 
-    peaks: PEAK [k]. Returns HASH [h] whose frames are track frames relative to the place of query frame `now`.
+    peaks: PEAK [k]; a warp is tried with fewer of them. Returns HASH [h] whose frames are track frames relative to the place of query frame `now`.
     """
     frame = peaks["frame"] - np.int32(now)
     band = peaks["band"]
+    fan = params.query_fan
     if warp != PLAIN:
+        fan = params.reference_fan
         frame = np.rint(frame * warp.speed).astype(np.int32)
         band = move_bands(band, -warp.pitch, params)
         inside = (band >= 0) & (band <= params.n_mels - 1)
         first = int(np.count_nonzero(inside[:first]))
         frame, band, peaks = frame[inside], np.rint(band[inside]).astype(np.uint8), peaks[inside]
-    return pair(frame, band, peaks["rank"], first, params.query_fan, params)
+    return pair(frame, band, peaks["rank"], first, fan, params)
 
 
 def move_bands(band: NDArray[np.uint8], cents: float, params: Params) -> NDArray[np.float64]:

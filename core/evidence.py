@@ -8,6 +8,7 @@ its standard deviation under chance; it is looked for over small changes of plac
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,13 @@ PRESENCE_SLOPE = 3.0  # per standard deviation
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 
 COARSE_OFFSETS = np.arange(-3.0, 3.1, 1.0)  # frames
-COARSE_SPEEDS = np.array([-0.008, 0.0, 0.008])  # of the candidate's speed
+COARSE_SPEEDS = np.array([0.992, 1.0, 1.008])  # of the candidate's speed
 COARSE_SHIFTS = np.array([-1.0, 0.0, 1.0])  # bands
+FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one after the other
+    (np.arange(-1.0, 1.1, 0.25), 1.0 + np.arange(-0.012, 0.0121, 0.002), (0.0,)),
+    (np.zeros(1), np.ones(1), tuple(range(-24, 25, 4))),
+    (np.arange(-0.5, 0.6, 0.125), 1.0 + np.arange(-0.002, 0.0021, 0.0005), (0.0,)),
+)
 
 RIVALS = 5  # wrong candidates whose mean fit the best is compared with
 RIVAL_FIT = 3.0  # what stands in for rivals where the library has fewer tracks
@@ -36,6 +42,7 @@ TAIL_START = 0.45  # lead of the best wrong candidate over its rivals: P(lead > 
 TAIL_SCALE = 0.78
 EVEN_BITS = 6.0  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.0  # natural log odds a bit
+MOST_BITS = 60.0  # more says no more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
 TWIN_SHARE = 0.5  # of a track's peaks that another has at the same places, from which on both hold the same recording
 TWIN_REACH = 1  # frames and bands by which those may differ
@@ -104,28 +111,37 @@ class Field:
 def judge(
     candidates: Candidates, constellations: Sequence[Peaks], field: Field, now: int, windows: NDArray[np.int32], params: Params
 ) -> Judged:
-    """Lays each candidate's constellation over the field, in each of the last `windows` frames, and keeps what fits best.
+    """Lays each candidate's constellation over the field, in each of the last `windows` frames (ascending), and keeps what fits best.
 
     candidates: CANDIDATE [n]; constellations: for each, the PEAK [k] of its track around the field. Returns JUDGED [n].
     """
     out = np.zeros(len(candidates), JUDGED)
-    hertz = band_hertz(params)
-    bands = np.arange(params.n_mels)
-    for i, (c, peaks) in enumerate(zip(candidates, constellations, strict=True)):
-        moved = _heard_bands(hertz, bands, float(c["pitch"]))
-        fit, n, offset, speed, shift = _coarse(
-            peaks["frame"].astype(np.float32) - c["place"],
-            moved[peaks["band"]],
-            field.presence,
-            field.end - now,
-            windows,
-            np.float32(c["speed"]) * (1.0 + COARSE_SPEEDS),
-            COARSE_OFFSETS,
-            COARSE_SHIFTS,
-            field.variance,
-        )
-        out[i] = c["track"], c["place"] - offset * speed, speed, c["pitch"] + _cents(shift, hertz), fit, n
+    frame, band, edges = _laid_out(candidates, constellations, params)
+    found = _coarse(
+        frame, band, edges, candidates["speed"], field.presence, field.end - now, windows,
+        COARSE_SPEEDS, COARSE_OFFSETS, COARSE_SHIFTS, field.variance,
+    )  # fmt: skip
+    out["track"] = candidates["track"]
+    out["fit"], out["peaks"] = found[:, 0], found[:, 1]
+    out["speed"] = candidates["speed"] * found[:, 3]
+    out["place"] = candidates["place"] - found[:, 2] * out["speed"]
+    out["pitch"] = candidates["pitch"] + found[:, 4] * _cents_a_band(params)
     return out
+
+
+def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, params: Params) -> None:
+    """Moves one JUDGED row to where it fits best on a fine grid of place, speed and pitch, between the cells of the field.
+
+    peaks: PEAK [k] of its track around the field; window: frames before `now` that count.
+    """
+    frame = peaks["frame"].astype(np.float32)
+    for offsets, speeds, cents in FINE_STEPS:
+        place, speed, pitch = float(judged["place"]), float(judged["speed"]), float(judged["pitch"])
+        bands = np.array([_heard_bands(params, pitch + c)[peaks["band"]] for c in cents], np.float32)
+        i, j, k = _fine(frame - np.float32(place), bands, field.presence, field.end - now, window, speed * speeds, offsets)
+        judged["speed"] = speed * speeds[j]
+        judged["place"] = place - offsets[i] * judged["speed"]
+        judged["pitch"] = pitch + cents[k]
 
 
 def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
@@ -139,9 +155,10 @@ def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
     return (lead - TAIL_START) / TAIL_SCALE / float(np.log(2.0))
 
 
-def confidence(bits: float) -> float:
-    """The calibrated probability that a guess with these bits is right."""
-    return 1.0 / (1.0 + float(np.exp(-CONFIDENCE_SLOPE * (bits - EVEN_BITS))))
+def confidences(bits: Sequence[float]) -> list[float]:
+    """The calibrated probability of each of the guesses to be right, given that at most one is: what they leave to 1 is for none of them."""
+    odds = np.exp(CONFIDENCE_SLOPE * (np.minimum(bits, MOST_BITS) - EVEN_BITS))
+    return [float(o) for o in odds / (1.0 + odds.sum())]
 
 
 CLAIM_BITS = EVEN_BITS + float(np.log(CLAIM_CONFIDENCE / (1.0 - CLAIM_CONFIDENCE))) / CONFIDENCE_SLOPE
@@ -160,16 +177,32 @@ def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
     return found >= TWIN_SHARE * len(peaks)
 
 
-def _heard_bands(hertz: NDArray[np.float64], bands: NDArray[np.int64], cents: float) -> NDArray[np.float32]:
+def _laid_out(
+    candidates: Candidates, constellations: Sequence[Peaks], params: Params
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """All candidates' peaks in one row: track frames after the candidate's place, bands as heard, and where each candidate's begin."""
+    edges = np.concatenate([[0], np.cumsum([len(peaks) for peaks in constellations])]).astype(np.int64)
+    frame = np.empty(edges[-1], np.float32)
+    band = np.empty(edges[-1], np.float32)
+    for i, peaks in enumerate(constellations):
+        frame[edges[i] : edges[i + 1]] = peaks["frame"] - candidates["place"][i]
+        band[edges[i] : edges[i + 1]] = _heard_bands(params, float(candidates["pitch"][i]))[peaks["band"]]
+    return frame, band, edges
+
+
+@lru_cache(maxsize=512)
+def _heard_bands(params: Params, cents: float) -> NDArray[np.float32]:
     """For each band, where it is heard when the pitch is `cents` higher, float32 [n_mels], bands; far outside when it leaves the range."""
-    heard = np.interp(hertz * 2.0 ** (cents / CENTS_PER_OCTAVE), hertz, bands, left=-99.0, right=len(hertz) + 99.0)
-    return heard.astype(np.float32)
+    hertz = band_hertz(params)
+    heard = np.interp(hertz * 2.0 ** (cents / CENTS_PER_OCTAVE), hertz, np.arange(len(hertz)), left=-99.0, right=len(hertz) + 99.0)
+    return np.asarray(heard, np.float32)
 
 
-def _cents(shift: float, hertz: NDArray[np.float64]) -> float:
-    """What a shift by some bands is in cents, in the middle of the range."""
+def _cents_a_band(params: Params) -> float:
+    """Cents from a band to the next, in the middle of the range and above, where mel is logarithmic."""
+    hertz = band_hertz(params)
     middle = len(hertz) // 2
-    return float(shift * CENTS_PER_OCTAVE * np.log2(hertz[middle + 1] / hertz[middle]))
+    return float(CENTS_PER_OCTAVE * np.log2(hertz[middle + 1] / hertz[middle]))
 
 
 @njit(cache=True, nogil=True)
@@ -202,25 +235,57 @@ def _presence(levels):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _coarse(frame, band, presence, ahead, windows, speeds, offsets, shifts, variance):  # type: ignore[no-untyped-def]
-    """The best (fit, peaks, offset, speed, shift) over the grid. frame: track frames after the candidate's place; ahead: frames of the
-    field that lie after `now`."""
+def _coarse(frame, band, edges, own_speeds, presence, ahead, windows, speeds, offsets, shifts, variance):  # type: ignore[no-untyped-def]
+    """For each candidate the best (fit, peaks, offset, speed ratio, shift) over the grid and the windows, float64 [n, 5].
+
+    frame: track frames after the candidate's place, ascending; ahead: frames of the field that lie after `now`.
+    """
     frames, bands = presence.shape
     now = frames - ahead
-    best, best_n, best_offset, best_speed, best_shift = np.float32(-9.0), 0, 0.0, speeds[0], 0.0
-    for speed in speeds:
-        for offset in offsets:
+    out = np.zeros((len(own_speeds), 5), np.float64)
+    for c in range(len(own_speeds)):
+        best = np.float64(-99.0)
+        for speed in speeds:
+            slowness = np.float32(1.0 / (own_speeds[c] * speed))
             for shift in shifts:
-                for window in windows:
-                    total, n = np.float32(0.0), 0
-                    for i in range(len(frame)):
-                        t = int(np.floor(frame[i] / speed + offset + 0.5)) + now
-                        b = int(np.floor(band[i] + shift + 0.5))
-                        if t < 0 or t < frames - window or t >= frames or b < 0 or b >= bands:
-                            continue
-                        total += presence[t, b]
-                        n += 1
-                    fit = total / np.sqrt((n + PRIOR_PEAKS) * variance)
-                    if fit > best:
-                        best, best_n, best_offset, best_speed, best_shift = fit, n, offset, speed, shift
-    return best, best_n, best_offset, best_speed, best_shift
+                for offset in offsets:
+                    total, n, w = np.float64(0.0), 0, 0
+                    to_row = np.float32(offset + 0.5 + now)
+                    for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
+                        t = int(np.floor(frame[i] * slowness + to_row)) if i >= edges[c] else -1
+                        while w < len(windows) and (t < 0 or t < frames - windows[w]):
+                            fit = total / np.sqrt((n + PRIOR_PEAKS) * variance)
+                            if fit > best:
+                                best = fit
+                                out[c, 0], out[c, 1], out[c, 2], out[c, 3], out[c, 4] = fit, n, offset, speed, shift
+                            w += 1
+                        if t < 0 or w == len(windows):
+                            break
+                        b = int(np.floor(band[i] + shift + np.float32(0.5)))
+                        if t < frames and b >= 0 and b < bands:
+                            total += presence[t, b]
+                            n += 1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _fine(frame, bands, presence, ahead, window, speeds, offsets):  # type: ignore[no-untyped-def]
+    """The numbers of the offset, speed and row of `bands` [m, k] with the largest sum of presence, interpolated between cells."""
+    frames, n_bands = presence.shape
+    now = frames - ahead
+    best, best_i, best_j, best_k = -1e9, 0, 0, 0
+    for k in range(bands.shape[0]):
+        for j in range(len(speeds)):
+            for i in range(len(offsets)):
+                total = 0.0
+                for p in range(len(frame)):
+                    t, b = frame[p] / speeds[j] + offsets[i] + now, bands[k, p]
+                    t0, b0 = int(np.floor(t)), int(np.floor(b))
+                    if t0 < max(frames - window, 0) or t0 + 1 >= frames or b0 < 0 or b0 + 1 >= n_bands:
+                        continue
+                    x, y = t - t0, b - b0
+                    total += (presence[t0, b0] * (1 - y) + presence[t0, b0 + 1] * y) * (1 - x)
+                    total += (presence[t0 + 1, b0] * (1 - y) + presence[t0 + 1, b0 + 1] * y) * x
+                if total > best:
+                    best, best_i, best_j, best_k = total, i, j, k
+    return best_i, best_j, best_k

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from core.candidates import CANDIDATE, PLAIN, Candidates, hash_query, nominate
+from core.candidates import CANDIDATE, Candidates, hash_query, nominate
 from core.constellation import PEAK, Levels, Peaks
 from core.errors import MissingError
-from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidence, judge, lead_bits
+from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidences, judge, lead_bits, refine
 from core.index import Index, Track
 from core.postings import HIT
 from core.warps import WARPS
@@ -156,16 +156,24 @@ class Matcher:
         judged = self._judge(np.concatenate([watched, self._nominate_plain(now)]), field, now)
         guesses = self._guess(judged, now, extra_bits)
         if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
-            warped = self._nominate_warped(now, warps)
-            judged = np.concatenate([judged, self._judge(warped, field, now)])
-            guesses = self._guess(judged, now, extra_bits)
+            judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
+        if len(judged):
+            self._refine(judged, field, now)
         self._watch(judged)
-        return self._report(now, guesses)
+        return self._report(now, self._guess(judged, now, extra_bits))
+
+    def _refine(self, judged: Judged, field: Field, now: int) -> None:
+        """Fits the best candidate finely; the next look goes on from there."""
+        best = judged[int(np.argmax(judged["fit"]))]
+        if best["fit"] >= SUPPORT_FIT:
+            window = round(SHORT_WINDOWS[-1] / self.params.frame_seconds)
+            first, last = int(best["place"] - (window + SAME_LINE) * best["speed"]), int(best["place"] + 3 * SAME_LINE)
+            refine(best, self.index.constellation(int(best["track"]), first, last), field, now, window, self.params)
 
     def _find_hits(self, before: int, now: int) -> None:
         """Looks up the hashes of the peaks between two looks: each plain hash once."""
         first, last = np.searchsorted(self._peaks["frame"], [before, now])
-        hashes = hash_query(self._peaks[:last], int(first), 0, PLAIN, self.params)
+        hashes = hash_query(self._peaks[:last], int(first), 0, self.params)
         self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET)])
 
     def _forget(self, now: int) -> None:
@@ -187,11 +195,13 @@ class Matcher:
         return candidates
 
     def _nominate_warped(self, now: int, count: int) -> Candidates:
-        peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= now - WARP_SECONDS / self.params.frame_seconds)]
+        recent = now - WARP_SECONDS / self.params.frame_seconds
+        peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= recent)]
+        peaks = peaks[peaks["rank"] < self.params.reference_rank]
         found = [np.zeros(0, CANDIDATE)]
         for k in range(count):
             warp = WARPS[(self._turn + k) % len(WARPS)]
-            hashes = hash_query(peaks, 0, now, warp, self.params)
+            hashes = hash_query(peaks, 0, now, self.params, warp)
             found.append(nominate(self.index.lookup(hashes, LOOKUP_BUDGET), WARP_NOMINEES, warp))
         self._turn = (self._turn + count) % len(WARPS)
         return np.concatenate(found)
@@ -200,7 +210,7 @@ class Matcher:
         candidates = _distinct(candidates)
         back = (now - field.first + SAME_LINE) * candidates["speed"] * 1.01
         wanted = [(int(c["track"]), int(c["place"] - b), int(c["place"] + 3 * SAME_LINE)) for c, b in zip(candidates, back, strict=True)]
-        windows = np.array([self._window, *(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS)], np.int32)
+        windows = np.array([*(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS), 2 * self._window], np.int32)
         return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
 
     def _watch(self, judged: Judged) -> None:
@@ -230,7 +240,7 @@ class Matcher:
         seconds, speed = self.params.frame_seconds, float(candidate["speed"])
         offset = (float(candidate["place"]) - speed * now) * seconds
         position = offset + speed * self._elapsed(now)
-        return Guess(track, (), confidence(bits), bits, position, offset, speed, float(candidate["pitch"]))
+        return Guess(track, (), 0.0, bits, position, offset, speed, float(candidate["pitch"]))
 
     def _track(self, track_id: int) -> Track | None:
         try:
@@ -281,21 +291,13 @@ class Matcher:
 
 
 def _distinct(candidates: Candidates) -> Candidates:
-    """The candidates without those that say the same as an earlier one."""
-    kept: list[int] = []
-    for i, c in enumerate(candidates):
-        if not any(
-            c["track"] == candidates[k]["track"]
-            and abs(c["place"] - candidates[k]["place"]) < SAME_LINE
-            and abs(c["speed"] - candidates[k]["speed"]) < 0.01
-            for k in kept
-        ):
-            kept.append(i)
-    return candidates[kept]
+    """The candidates without those that say about the same as an earlier one."""
+    near = np.stack([candidates["track"], candidates["place"] // SAME_LINE, candidates["speed"] // 0.01, candidates["pitch"] // 30])
+    _, firsts = np.unique(near, axis=1, return_index=True)
+    return candidates[np.sort(firsts)]
 
 
 def _shared(guesses: list[Guess]) -> tuple[Guess, ...]:
-    """Guesses exclude each other: where their confidences sum to more than 1, each gets its share."""
+    """The guesses, best first, each with its probability: at most one is right."""
     guesses = sorted(guesses, key=lambda g: -g.bits)
-    total = sum(g.confidence for g in guesses)
-    return tuple(replace(g, confidence=g.confidence / max(1.0, total)) for g in guesses)
+    return tuple(replace(g, confidence=c) for g, c in zip(guesses, confidences([g.bits for g in guesses]), strict=True))
