@@ -64,7 +64,7 @@ export class AnswerView {
     const best = this.answer?.best;
     if (!best) return;
     const position = this.positionOf(best);
-    fill(this.root, { position: clock(position), play: text.playFrom(clock(position)) });
+    fill(this.root, { position: clock(position) });
     const done = position / Math.max(best.track.duration, 1);
     part(this.root, "cursor").style.transform = `translateX(${100 * (done - 1)}%)`;
   }

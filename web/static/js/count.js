@@ -1,8 +1,7 @@
 // How much the library holds, kept right while tracks come and go.
 import { say } from "./dom.js";
+import { amount } from "./format.js";
 import { text } from "./text.js";
-
-const HOUR = 3600; // seconds
 
 export class Count {
   constructor(element) {
@@ -15,6 +14,6 @@ export class Count {
     if (Number.isNaN(this.tracks)) return;
     this.tracks += tracks;
     this.seconds = Math.max(0, this.seconds + seconds);
-    say(this.element, text.count(this.tracks, (this.seconds / HOUR).toFixed(1)));
+    say(this.element, text.count(this.tracks, amount(this.seconds)));
   }
 }

@@ -3,8 +3,8 @@ import { text } from "./text.js";
 
 const MINUTE = 60;
 const HOUR = 3600;
-const SAME_SPEED = 0.004; // as a ratio; smaller differences are not worth saying
-const SAME_PITCH = 8; // cents
+const SAME_SPEED = 0.01; // as a ratio; a few seconds of music do not tell smaller differences
+const SAME_PITCH = 17; // cents: of the same ratio
 
 const two = (n) => String(n).padStart(2, "0");
 
@@ -15,9 +15,15 @@ export function clock(seconds) {
   return `${Math.floor(whole / HOUR)}:${two(Math.floor((whole % HOUR) / MINUTE))}:${tail}`;
 }
 
-// Never rounds up to 100 %: nothing is certain.
+// How much music: minutes, and from an hour on hours.
+export function amount(seconds) {
+  if (seconds <= 0) return "";
+  return seconds < HOUR ? text.minutes(Math.ceil(seconds / MINUTE)) : text.hours((seconds / HOUR).toFixed(1));
+}
+
+// Never 100 %: nothing is certain.
 export function percent(probability) {
-  const value = probability * 100;
+  const value = Math.min(probability * 100, 99.9);
   return value >= 99 ? `${(Math.floor(value * 10) / 10).toFixed(1)} %` : `${Math.round(value)} %`;
 }
 

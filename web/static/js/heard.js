@@ -4,18 +4,18 @@ const TOO_SHORT = 4; // seconds of sound that say nothing
 const FAINT = 0.1; // confidence; below it a guess is no headline
 const PERHAPS = 0.5; // a claim itself is the server's
 const LIKELY = 0.9;
-const WORTH_SHOWING = 0.005; // confidence of another guess beside a claim
+const WORTH_SHOWING = 0.01; // confidence; below it a guess is chance, and its place in the track means nothing
 const LEAD = 0.05; // in confidence: what a lower guess must be better by to pass the one above it
 
 // {verdict, best: Guess | null, others: [Guess]}: what the page shows
 export function answerOf({ match, guesses }, instead) {
-  if (match) return { verdict: "match", best: match, others: guesses.filter((guess) => rivals(match, guess)) };
-  if (instead && !(guesses[0]?.confidence >= PERHAPS)) return { verdict: instead, best: null, others: guesses };
-  if (!(guesses[0]?.confidence >= FAINT)) return { verdict: "searching", best: null, others: guesses };
-  return { verdict: wordFor(guesses[0].confidence), best: guesses[0], others: guesses.slice(1) };
+  const shown = guesses.filter((guess) => guess.confidence >= WORTH_SHOWING);
+  if (match) return { verdict: "match", best: match, others: shown.filter((guess) => guess.track.id !== match.track.id) };
+  const [first, ...others] = shown;
+  if (instead && !(first?.confidence >= PERHAPS)) return { verdict: instead, best: null, others: shown };
+  if (!(first?.confidence >= FAINT)) return { verdict: "searching", best: null, others: shown };
+  return { verdict: wordFor(first.confidence), best: first, others };
 }
-
-const rivals = (match, guess) => guess.track.id !== match.track.id && guess.confidence >= WORTH_SHOWING;
 
 function wordFor(confidence) {
   if (confidence >= LIKELY) return "likely";

@@ -47,9 +47,14 @@ export class ListenView {
 
   wake() {
     this.rings.start();
-    this.timer = setInterval(() => this.answers.tick(this.heardSeconds()), TICK_MS);
+    this.timer = setInterval(() => this.tick(), TICK_MS);
     // Phones would go dark and stop the microphone; where the wish is refused, listening still works.
     this.lock = navigator.wakeLock?.request("screen").catch(() => null);
+  }
+
+  // Without a connection the seconds begin anew, and no place in the track follows from them.
+  tick() {
+    if (this.now.state !== "reconnecting") this.answers.tick(this.heardSeconds());
   }
 
   sleep() {

@@ -37,7 +37,6 @@ export const text = {
     guess: "Or perhaps", match: "Others considered", searching: "The nearest so far",
     absent: "The nearest in the library", none: "The nearest in the library",
   },
-  playFrom: (at) => `Play from ${at}`,
   play: (title) => `Play ${title}`,
   edit: (title) => `Edit ${title}`,
   remove: (title) => `Delete ${title}`,
@@ -48,7 +47,9 @@ export const text = {
   lower: (cents) => `${cents} cents lower`,
   say: { match: (name) => `Match: ${name}`, likely: (name) => `Very likely ${name}`, absent: "Not in this library" },
   title: { idle: "Earprint: what is playing?", listening: "Listening\u2026 Earprint", matched: (name) => `${name} \u00b7 Earprint` },
-  count: (tracks, hours) => `${tracks} ${tracks === 1 ? "track" : "tracks"}, ${hours} hours`,
+  count: (tracks, amount) => [`${tracks} ${tracks === 1 ? "track" : "tracks"}`, amount].filter(Boolean).join(" \u00b7 "),
+  hours: (n) => `${n} h`,
+  minutes: (n) => `${n} min`,
   unknownArtist: "Unknown artist",
   by: (title, artist) => (artist ? `${title} \u2013 ${artist}` : title),
   uploads: {
@@ -61,7 +62,6 @@ export const text = {
   library: {
     deleted: (title) => `Deleted \u201c${title}\u201d.`, undo: "Undo", restored: (title) => `\u201c${title}\u201d is back.`, saved: "Saved.",
     nothing: (query) => `Nothing found for \u201c${query}\u201d.`,
-    empty: "The library is empty. Add some music, and Earprint can name it.",
     noAudio: "The sound of this track is no longer on the server.",
   },
   history: { copied: "Copied.", notCopied: "The browser did not allow copying.", cleared: "The list is cleared.", undo: "Undo" },

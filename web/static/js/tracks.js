@@ -62,9 +62,10 @@ export class Tracks {
   }
 
   checkEmpty() {
-    const empty = byId("tracks-empty");
-    empty.hidden = this.list.children.length > 0;
-    say(empty, this.query ? text.library.nothing(this.query) : text.library.empty);
+    const none = this.list.children.length === 0;
+    byId("library").classList.toggle("is-empty", none && !this.query);
+    byId("tracks-empty").hidden = !(none && this.query);
+    say(byId("tracks-empty"), text.library.nothing(this.query));
   }
 
   remove(track, row) {

@@ -57,7 +57,7 @@ export class Uploads {
   }
 
   done(job, { added, known, failed }) {
-    if (failed.length) return this.finish(job, "failed", failed[0].error);
+    if (failed.length) return this.finish(job, "failed", failed[0].error.replace(`${failed[0].name}: `, "")); // the row has the name
     if (known.length) return this.finish(job, "known", text.uploads.known);
     this.onAdded(added[0]);
     return this.finish(job, "added", `${text.uploads.added}: ${nameOf(added[0])}`);
