@@ -3,6 +3,7 @@
 # make check   ruff and mypy alone
 # make install .venv/bin/earprint, with the locked versions
 # make bench   measure, on the folder MUSIC and the query set QUERIES (see benchmarks/)
+# make screenshots   take the pictures of the page that are in docs/ (needs Chromium)
 # make lock    resolve requirements.lock anew (needs uv)
 # make clean   remove what the others made; the library stays
 
@@ -11,7 +12,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test check install bench lock clean
+.PHONY: run test check install bench screenshots lock clean
 
 run: install
 	exec $(BIN)/earprint serve --host $(HOST) --port $(PORT)
@@ -43,6 +44,9 @@ bench: install
 	$(BIN)/python -m benchmarks.accuracy "$(MUSIC)" "$(QUERIES)"
 	$(BIN)/python -m benchmarks.time_to_identify "$(MUSIC)" "$(QUERIES)"
 	$(BIN)/python -m benchmarks.radio "$(MUSIC)" "$(QUERIES)"
+
+screenshots: install
+	$(BIN)/python -m docs.screenshots
 
 lock:
 	uv pip compile pyproject.toml --extra dev --extra bench --universal --python-version 3.11 --fork-strategy fewest \

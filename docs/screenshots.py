@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from playwright.sync_api import expect, sync_playwright
 
 from core import Library
-from core.demo import demo_track, write_audio, write_demo
+from core.audio import Tags
+from core.demo import demo_names, demo_track, write_audio, write_demo
 from docs.stage import RATE, chromium, hearing, opened, serving, through_the_air
 
 KNOWN, SECONDS = 8, 90.0  # tracks in the demo library, and their length
@@ -29,7 +30,7 @@ class Screen(NamedTuple):
     options: dict[str, Any]  # of the browser's context
 
 
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1280, "height": 640}, {"width": 390, "height": 844}  # CSS pixels
 LOCALE = {"locale": "en-GB", "timezone_id": "UTC"}
 SCREENS = (
     Screen("light", {"viewport": DESKTOP, "color_scheme": "light", **LOCALE}),
@@ -67,37 +68,46 @@ def identified(page: Any, stage: Set) -> None:
     clip = write_audio(stage.folder / "from my phone.wav", demo_track(PLAYED, SECONDS)[50 * RATE : 58 * RATE])
     page.locator("#identify-file").set_input_files(clip)
     expect(page.locator("#identify-answer .best")).to_have_attribute("data-verdict", "match", timeout=PATIENCE_MS)
-    page.locator("#identify").scroll_into_view_if_needed()
+    page.wait_for_timeout(SETTLED_MS)
+    show(page, "identify")
 
 
 def uploaded(page: Any, stage: Set) -> None:
-    new = write_audio(stage.folder / "a new one.flac", demo_track(UNKNOWN, 20))
+    seed = UNKNOWN + page.viewport_size["width"]  # each screen adds a track of its own
+    new = write_audio(stage.folder / "a new one.flac", demo_track(seed, 20), tags=Tags(*demo_names(seed)))
     broken = stage.folder / "broken.mp3"
     broken.write_bytes(b"this is no music" * 100)
     page.locator("#upload-files").set_input_files([new, stage.known[0], broken])
     expect(page.locator("#uploads-clear")).to_be_visible(timeout=PATIENCE_MS)
-    page.evaluate("document.getElementById('library').scrollIntoView({behavior: 'instant'})")
+    show(page, "library")
 
 
-def nothing(page: Any, stage: Set) -> None:
-    pass
+def empty(page: Any, stage: Set) -> None:
+    page.goto(stage.empty)
+    show(page, "library")
+
+
+def idle(page: Any, stage: Set) -> None:
+    """As the page opens."""
+
+
+def show(page: Any, section: str) -> None:
+    page.evaluate("id => document.getElementById(id).scrollIntoView({behavior: 'instant'})", section)
 
 
 class Shot(NamedTuple):
     name: str
     arrange: Callable[[Any, Set], None]
     hears: int | None = None  # the seed of what the microphone plays
-    empty: bool = False
-    full: bool = False  # the whole page, not what fits the window
 
 
 SHOTS = (
-    Shot("idle", nothing, full=True),
+    Shot("idle", idle),
     Shot("listening", listening, hears=UNKNOWN),
     Shot("match", match, hears=PLAYED),
     Shot("absent", absent, hears=UNKNOWN),
     Shot("identified", identified),
-    Shot("empty", nothing, empty=True, full=True),
+    Shot("empty", empty),
     Shot("uploaded", uploaded),  # the last one: it changes the library
 )
 
@@ -110,9 +120,9 @@ def take(shot: Shot, screen: Screen, stage: Set, playwright: Any, out: Path) -> 
             start = HEARD_FROM if shot.hears == PLAYED else 0.0
             sound = through_the_air(stage.folder / "microphone.wav", shot.hears, start, SECONDS)
             browser = stack.enter_context(hearing(playwright, sound))
-        page = stack.enter_context(opened(browser, stage.empty if shot.empty else stage.address, **screen.options))
+        page = stack.enter_context(opened(browser, stage.address, **screen.options))
         shot.arrange(page, stage)
-        page.screenshot(path=out / f"{shot.name}-{screen.name}.png", full_page=shot.full)
+        page.screenshot(path=out / f"{shot.name}-{screen.name}.png")
 
 
 def main(out: Path, screens: tuple[Screen, ...] = SCREENS, shots: tuple[Shot, ...] = SHOTS) -> None:
