@@ -46,7 +46,7 @@ PLAIN = Warp(1.0, 0.0)
 def hash_query(peaks: Peaks, first: int, now: int, params: Params, warp: Warp = PLAIN) -> Hashes:
     """Hashes a query's peaks as the reference has them under `warp`, each from peak number `first` on with earlier ones.
 
-    peaks: PEAK [k]; a warp is tried with fewer of them. Returns HASH [h] whose frames are track frames relative to the place of query frame `now`.
+    peaks: PEAK [k]; under a warp each is paired with fewer. Returns HASH [h] whose frames are track frames after the place of `now`.
     """
     frame = peaks["frame"] - np.int32(now)
     band = peaks["band"]

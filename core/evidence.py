@@ -156,7 +156,7 @@ def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
 
 
 def confidences(bits: Sequence[float]) -> list[float]:
-    """The calibrated probability of each of the guesses to be right, given that at most one is: what they leave to 1 is for none of them."""
+    """The calibrated probability of each guess to be right, given that at most one is; what they leave to 1 is for none of them."""
     odds = np.exp(CONFIDENCE_SLOPE * (np.minimum(bits, MOST_BITS) - EVEN_BITS))
     return [float(o) for o in odds / (1.0 + odds.sum())]
 

@@ -13,7 +13,7 @@ import numpy as np
 from core.candidates import CANDIDATE, Candidates, hash_query, nominate
 from core.constellation import PEAK, Levels, Peaks
 from core.errors import MissingError
-from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidences, judge, lead_bits, refine
+from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index, Track
 from core.postings import HIT
 from core.warps import WARPS
@@ -30,6 +30,8 @@ WARPS_PER_LOOK = 4  # tried at each look, in turn
 WATCHED = 8  # candidates kept from look to look
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
 MAX_GUESSES = 5
+MAX_TWINS = 10  # candidates looked through for twins of the best
+TWIN_FIT = 0.6  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
 LOST_SECONDS = 5.0  # without support after which a claimed track is no longer playing
 SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
@@ -167,8 +169,8 @@ class Matcher:
         best = judged[int(np.argmax(judged["fit"]))]
         if best["fit"] >= SUPPORT_FIT:
             window = round(SHORT_WINDOWS[-1] / self.params.frame_seconds)
-            first, last = int(best["place"] - (window + SAME_LINE) * best["speed"]), int(best["place"] + 3 * SAME_LINE)
-            refine(best, self.index.constellation(int(best["track"]), first, last), field, now, window, self.params)
+            peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
+            refine(best, peaks, field, now, window, self.params)
 
     def _find_hits(self, before: int, now: int) -> None:
         """Looks up the hashes of the peaks between two looks: each plain hash once."""
@@ -208,8 +210,7 @@ class Matcher:
 
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
-        back = (now - field.first + SAME_LINE) * candidates["speed"] * 1.01
-        wanted = [(int(c["track"]), int(c["place"] - b), int(c["place"] + 3 * SAME_LINE)) for c, b in zip(candidates, back, strict=True)]
+        wanted = [(int(c["track"]), *self._stretch(c, now - field.first)) for c in candidates]
         windows = np.array([*(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS), 2 * self._window], np.int32)
         return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
 
@@ -226,15 +227,31 @@ class Matcher:
         order = judged[np.argsort(-judged["fit"], kind="stable")]
         _, firsts = np.unique(order["track"], return_index=True)
         best = order[np.sort(firsts)]  # the best of each track
-        guesses: list[Guess] = []
-        for i, candidate in enumerate(best[:MAX_GUESSES]):
+        twins = self._twins(best)
+        others = best[[i for i in range(len(best)) if i not in twins]]
+        guesses = []
+        for i, candidate in enumerate(others[:MAX_GUESSES]):
             track = self._track(int(candidate["track"]))
-            if track is None:
-                continue
-            fit = float(candidate["fit"])
-            bits = lead_bits(fit, np.delete(best["fit"], i)[i:]) - extra_bits
-            guesses.append(self._describe(track, candidate, bits, now))
+            if track is not None:
+                bits = lead_bits(float(candidate["fit"]), others["fit"][i + 1 :]) - extra_bits
+                guesses.append(self._describe(track, candidate, bits, now))
+        if guesses and twins:
+            guesses[0] = replace(guesses[0], twins=tuple(t for i in twins if (t := self._track(int(best["track"][i])))))
         return _shared(guesses)
+
+    def _twins(self, best: Judged) -> list[int]:
+        """The numbers of the candidates that hold, where they fit, the same recording as the first."""
+        close = [i for i in range(1, min(len(best), MAX_TWINS)) if best["fit"][i] >= TWIN_FIT * best["fit"][0] >= TWIN_FIT * SUPPORT_FIT]
+        if not close:
+            return []
+        stretches = self.index.stretches([(int(best["track"][i]), *self._stretch(best[i])) for i in (0, *close)])
+        shift = best["place"] - best["place"][0]
+        return [i for i, other in zip(close, stretches[1:], strict=True) if same_recording(stretches[0], other, float(shift[i]))]
+
+    def _stretch(self, candidate: Any, window: int | None = None) -> tuple[int, int]:
+        """The track frames that a candidate's last `window` frames cover."""
+        back = ((self._window if window is None else window) + SAME_LINE) * candidate["speed"] * 1.01
+        return int(candidate["place"] - back), int(candidate["place"] + 3 * SAME_LINE)
 
     def _describe(self, track: Track, candidate: Any, bits: float, now: int) -> Guess:
         seconds, speed = self.params.frame_seconds, float(candidate["speed"])

@@ -70,9 +70,8 @@ class Recognizer:
 def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answer:
     """What a whole recording is. pcm: float32 [n] or [n, channels]."""
     fingerprinter, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK)
-    for decide in (lambda: fingerprinter.feed(pcm), fingerprinter.finish):
-        peaks = decide()
-        matcher.feed(peaks, fingerprinter.levels, fingerprinter.upto)
+    matcher.feed(fingerprinter.feed(pcm), fingerprinter.levels, fingerprinter.upto)
+    matcher.feed(fingerprinter.finish(), fingerprinter.levels, fingerprinter.upto)
     return _answer(matcher, fingerprinter.upto, len(pcm) / sample_rate)
 
 
