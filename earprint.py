@@ -169,21 +169,26 @@ def stats(data: Data = DATA, as_json: AsJson = False) -> None:
 @app.command()
 def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
     """Make the index anew, as after an update of Earprint."""
-    with _open(data) as library:
+    with _open(data, any_version=True) as library:
         with _bar("Rebuilding") as show:
-            library.rebuild(show)
-        count = library.index.stats()["tracks"]
+            failed = library.rebuild(show)
+        count = int(library.index.stats()["tracks"])
+    for added in failed:
+        track = added.track and added.track.to_json()
+        record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
+        _say(as_json, record, f"{added.status:7}  {added.error}")
     _say(as_json, {"tracks": count}, f"rebuilt  {count:,} tracks")
+    _exit(len(failed))
 
 
 # --- input ------------------------------------------------------------------------------------------------------------
 
 
-def _open(data: Path, *, readonly: bool = False) -> "Library":
+def _open(data: Path, *, readonly: bool = False, any_version: bool = False) -> "Library":
     from core.library import Library
 
     try:
-        return Library(data, readonly=readonly)
+        return Library(data, readonly=readonly, any_version=any_version)
     except OSError as error:
         raise EarprintError(f"{data} cannot be the library's folder: {error.strerror}") from error
 

@@ -4,6 +4,8 @@ Every decision is local and made in integers, so any split of the frames gives t
 that the next block needs, look `*_ahead` frames ahead, and treat what is before the start or after the end as absent.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from core.spectrogram import SILENCE_DB, Frames
 
 UNITS_PER_DB = 32  # the whitener works in 1/32 dB: sums of integers are exact in any order
 LEVELS_PER_DB = 4  # levels and strengths are kept in 1/4 dB
+LOWEST_WHITE = -(1 << 15)  # 1/32 dB
+HIGHEST_WHITE = 32_000.0  # 1/32 dB; a whitened cell stands within this of its mean
 SILENT_LEVEL = -128  # the level of a cell in which there is no sound at all
 MAX_STRENGTH = 255
 MAX_FRAME = (1 << 24) - 1  # of a packed peak: 108 hours
@@ -41,8 +45,7 @@ class Constellation:
         """frames: float32 [t, n_mels], dB. Returns PEAK [k], sorted by frame; `levels` are then the int8 [t', n_mels] of the frames
         decided by this call. `last` decides all that is left."""
         p = self.params
-        units = np.rint((frames - SILENCE_DB) * UNITS_PER_DB).astype(np.int32)
-        start, block, now, until = self._mean.feed(units, last)
+        start, block, now, until = self._mean.feed(_units(frames), last)
         white = _whiten(block, start, now, until, p.mean_past, p.mean_ahead, p.whiteness)
         self.levels = _levels(white, block[now - start : until - start])
 
@@ -74,11 +77,11 @@ class Tail:
 
     def __init__(self, past: int, ahead: int, dtype: type, bands: int) -> None:
         self.past, self.ahead = past, ahead
-        self._rows = np.zeros((0, bands), dtype)
+        self._rows: NDArray[Any] = np.zeros((0, bands), dtype)
         self._start = 0  # the frame of the first row kept
         self._decided = 0  # frames decided so far
 
-    def feed(self, rows: NDArray, last: bool) -> tuple[int, NDArray, int, int]:  # type: ignore[type-arg]
+    def feed(self, rows: NDArray[Any], last: bool) -> tuple[int, NDArray[Any], int, int]:
         """Returns (start, block, now, until): `block[0]` is frame `start`; frames `now` to `until` can be decided from it."""
         block = np.concatenate([self._rows, rows])
         start, now = self._start, self._decided
@@ -110,7 +113,7 @@ def pack(peaks: Peaks) -> bytes:
     They are not compressed, so that a few seconds can be read out of the middle of a track where they lie.
     """
     cells = (peaks["frame"].astype("<u4") << 8) | peaks["band"]
-    return cells.tobytes() + peaks["strength"].tobytes() + peaks["rank"].tobytes()
+    return b"".join(column.tobytes() for column in (cells, peaks["strength"], peaks["rank"]))
 
 
 def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) -> Peaks:
@@ -132,8 +135,16 @@ def _as_peaks(found: NDArray[np.int32]) -> Peaks:
     return peaks
 
 
+def _units(frames: Frames) -> NDArray[np.int32]:
+    """dB -> 1/32 dB over silence."""
+    units = frames - np.float32(SILENCE_DB)
+    units *= np.float32(UNITS_PER_DB)
+    out: NDArray[np.int32] = np.rint(units, out=units).astype(np.int32)
+    return out
+
+
 def _levels(white: NDArray[np.int16], units: NDArray[np.int32]) -> Levels:
-    levels = np.clip(white >> 3, SILENT_LEVEL + 1, 127).astype(np.int8)  # 1/32 dB -> 1/4 dB
+    levels: Levels = np.clip(white >> 3, SILENT_LEVEL + 1, 127).astype(np.int8)  # 1/32 dB -> 1/4 dB
     levels[units == 0] = SILENT_LEVEL
     return levels
 
@@ -161,47 +172,53 @@ def _whiten(block, start, now, until, past, ahead, whiteness):  # type: ignore[n
         own = whiteness / (high - low)
         common = (1.0 - whiteness) / (high - low) * everything / bands
         for b in range(bands):
-            out[t - now, b] = min(max(block[t - start, b] - own * total[b] - common, -32000.0), 32000.0)
+            white = min(max(block[t - start, b] - own * total[b] - common, -HIGHEST_WHITE), HIGHEST_WHITE)
+            out[t - now, b] = white
     return out
 
 
 @njit(cache=True, nogil=True)
 def _local_maxima(block, start, now, until, past, ahead, reach, floor):  # type: ignore[no-untyped-def]
-    """Cells above `floor` that no cell of their neighbourhood exceeds (of equals, the first): int32 [k, 3] of frame, band, value."""
+    """Cells of at least `floor` that no cell of their neighbourhood exceeds (of equals, the first): int32 [k, 3] of frame, band, value."""
     bands = block.shape[1]
-    end = start + block.shape[0]
     found = np.empty(((until - now) * (bands // (reach + 1) + 1), 3), np.int32)
     count = 0
+    beside = _row_maxima(block, reach)
     for t in range(now, until):
-        first, last = max(t - past, start), min(t + ahead, end - 1)
-        b = 0
-        while b < bands:
-            value = block[t - start, b]
-            if value < floor:
-                b += 1
-                continue
-            left, right = max(b - reach, 0), min(b + reach, bands - 1)
-            is_peak = True
-            for j in range(right, left - 1, -1):  # the frame itself first: it fails most often
-                other = block[t - start, j]
-                if other > value or (other == value and j < b):
-                    is_peak = False
-                    break
-            if is_peak:
-                for i in range(first, last + 1):
-                    for j in range(left, right + 1):
-                        other = block[i - start, j]
-                        if other > value or (other == value and i < t):
-                            is_peak = False
-                            break
-                    if not is_peak:
-                        break
-            if is_peak:
+        row = t - start
+        before = _column_maxima(beside, max(row - past, 0), row)
+        after = _column_maxima(beside, row + 1, min(row + 1 + ahead, len(block)))
+        for b in range(bands):
+            value = block[row, b]
+            highest = value >= floor and value == beside[row, b] and value > before[b] and value >= after[b]
+            if highest and value not in block[row, max(b - reach, 0) : b]:
                 found[count, 0], found[count, 1], found[count, 2] = t, b, value
                 count += 1
-                b += reach
-            b += 1
     return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _row_maxima(block, reach):  # type: ignore[no-untyped-def]
+    """The maximum over each cell and `reach` bands to either side: int16 [t, bands]."""
+    bands = block.shape[1]
+    out = block.copy()
+    for row in range(len(block)):
+        for step in range(1, reach + 1):
+            for b in range(bands - step):
+                out[row, b] = max(out[row, b], block[row, b + step])
+            for b in range(step, bands):
+                out[row, b] = max(out[row, b], block[row, b - step])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _column_maxima(block, first, last):  # type: ignore[no-untyped-def]
+    """The maximum of each band over the rows from `first` up to `last`: int16 [bands]."""
+    out = np.full(block.shape[1], LOWEST_WHITE, np.int16)
+    for row in range(first, last):
+        for b in range(len(out)):
+            out[b] = max(out[b], block[row, b])
+    return out
 
 
 @njit(cache=True, nogil=True)

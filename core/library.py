@@ -1,33 +1,33 @@
 """A library is a data folder: `index/`, and `uploads/` with the audio that was given to it, under content-hash names.
 
 All that is added goes through `ingest`, a file whose SHA-256 is known is not decoded again, and one transaction takes
-many tracks: what a crash can lose is the latest of them, whole.
+many tracks: what a crash can lose is the latest of them, whole. What was removed can be restored for a month.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, TypeVar
 
 from core.audio import check_file, display_name
+from core.audiostore import AUDIO_SUFFIXES, AudioStore, adding, alone
 from core.constellation import Peaks
 from core.errors import AudioError, EarprintError
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
 from core.params import Params
 
-AUDIO_SUFFIXES = {
-    *(".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
-    *(".aac", ".m4a", ".m4b", ".mp4", ".webm", ".mka", ".wma"),
-}
+T = TypeVar("T")
+
 BATCH_TRACKS = 32  # a transaction
 BATCH_SECONDS = 5.0  # after which a transaction is written with what there is
+REMOVED_DAYS = 30  # that a removed track can be restored; then it is forgotten
+ORPHAN_SECONDS = 3600.0  # that audio of no track is left alone: an upload may be on its way
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,19 @@ Ready = tuple[NewTrack, Peaks] | Track | EarprintError
 class Library:
     """The data folder `folder`, made if it is not there. A context manager.
 
-    Raises EarprintError when there is no index and `readonly`, VersionError when it was made by another version.
+    Raises EarprintError when there is no index and `readonly`, VersionError when it was made by another version; with `any_version`
+    it is opened all the same, to be rebuilt.
     """
 
-    def __init__(self, folder: str | Path, *, params: Params | None = None, readonly: bool = False) -> None:
-        self.uploads = Path(folder) / "uploads"
-        self.index = Index(Path(folder) / "index", params, readonly=readonly)
+    def __init__(self, folder: str | Path, *, params: Params | None = None, readonly: bool = False, any_version: bool = False) -> None:
+        self.index = Index(Path(folder) / "index", params, readonly=readonly, any_version=any_version)
         self.ingest = Ingest(self.index.params)
+        self.uploads = Path(folder) / "uploads"
+        self._store = AudioStore(self.uploads)
+        self._lock = Path(folder) / "lock"
+        self._present = params or Params()  # what `rebuild` makes of the index
+        if not readonly:
+            self._tidy()
 
     def close(self) -> None:
         self.ingest.close()
@@ -78,15 +84,17 @@ class Library:
         Files stay where they are; `copy` keeps a copy as well. `progress` is called with the files done, and all.
         """
         files = list(audio_files(paths))
-        results = self.ingest.many(files, jobs=jobs, known=self._known)
-        for done, added in enumerate(self._write(results, copy), 1):
-            progress(done, len(files))
-            yield added
+        with adding(self._lock):
+            results = self.ingest.many(files, jobs=jobs, known=self._known)
+            for done, added in enumerate(self._write(results, copy), 1):
+                progress(done, len(files))
+                yield added
 
     def add_upload(self, temp_path: str | Path, filename: str) -> Added:
         """Learns a file and keeps it; `temp_path` is gone afterwards, whatever happens. `filename` is the sender's."""
         try:
-            return self._add_upload(str(temp_path), filename)
+            with adding(self._lock):
+                return self._add_upload(str(temp_path), filename)
         except EarprintError as error:
             return Added(filename, "failed", None, str(error))
         finally:
@@ -94,7 +102,7 @@ class Library:
 
     def audio_path(self, track: Track) -> Path | None:
         """Where the track's audio is, if it still is."""
-        places = [self._stored(track.sha256, track.filename), Path(track.path)]
+        places = [self._store.path(track.sha256, track.filename), Path(track.path)]
         return next((place for place in places if place.is_file()), None)
 
     def remove(self, track_id: int) -> Track:
@@ -109,26 +117,57 @@ class Library:
         """Changes what is given. Raises MissingError."""
         return self.index.update(track_id, title=title, artist=artist, album=album)
 
-    def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Makes the postings anew from the constellations. `progress` is called with the tracks done, and all."""
-        self.index.rebuild(progress)
+    def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Added]:
+        """Makes the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
 
-    def _known(self, path: str) -> Track | None:
-        """The track that was made of this file. Raises AudioError when it cannot be read."""
-        check_file(path, display_name(path))
-        return self.index.find(file_sha256(path))
+        Returns the tracks whose audio could not be analysed again, as failed: they stay listed, but are not found until their file is
+        added again. What a crash interrupts goes on with the next rebuild. `progress` is called with the steps done, and all.
+        """
+        if self.index.params != self._present:
+            self.ingest.close()
+            self.ingest = Ingest(self._present)
+        listed = {track.id for track in self.index.tracks(limit=None).tracks}
+        waiting = self.index.unanalysed(self._present)
+        failed = []
+        for batch in _batches(self._analyse_again(waiting, lambda done: progress(done, len(waiting) + len(listed)))):
+            self.index.stage(self._present, [(track.id, made.peaks) for track, made in batch if isinstance(made, Analysis)])
+            failed += [_failed_again(track, made) for track, made in batch if isinstance(made, EarprintError) and track.id in listed]
+        self.index.rebuild(self._present, lambda done, total: progress(len(waiting) + done, len(waiting) + total))
+        return failed
+
+    def _analyse_again(self, tracks: list[Track], progress: Callable[[int], None]) -> Iterator[tuple[Track, Analysis | EarprintError]]:
+        """Tracks whose audio is gone come first."""
+        places = [(track, self.audio_path(track)) for track in tracks]
+        gone = [track for track, place in places if place is None]
+        there = [(track, str(place)) for track, place in places if place is not None]
+        yield from ((track, AudioError(f"{track.filename}: its audio is gone; add it again")) for track in gone)
+        results = self.ingest.many([place for _, place in there])
+        for done, ((track, _), (path, made)) in enumerate(zip(there, results, strict=True), len(gone) + 1):
+            same = not isinstance(made, Analysis) or made.sha256 == track.sha256
+            yield track, made if same else AudioError(f"{path}: is another file now; add it again")
+            progress(done)
+
+    def _tidy(self) -> None:
+        """Forgets tracks that were removed long ago, and audio that no track has; another time when somebody is adding."""
+        with alone(self._lock) as nobody_adds:
+            if nobody_adds:
+                first_kept = datetime.now(UTC) - timedelta(days=REMOVED_DAYS)
+                old = [gone.track.id for gone in self.index.removed() if datetime.fromisoformat(gone.at) < first_kept]
+                if old:
+                    self.index.purge(old)
+                restorable = {gone.track.sha256 for gone in self.index.removed()}
+                self._store.sweep(lambda sha256: sha256 in restorable or bool(self.index.find(sha256)), time.time() - ORPHAN_SECONDS)
+
+    def _known(self, path: str, name: str | None = None) -> Track | None:
+        """The track that was made of this file, unless its constellation was lost. Raises AudioError when it cannot be read."""
+        check_file(path, name or display_name(path))
+        track = self.index.find(file_sha256(path))
+        return track if track and len(self.index.constellation(track.id)) else None
 
     def _write(self, results: Iterable[tuple[str, Result]], copy: bool) -> Iterator[Added]:
         """Gathers results so that tracks share a transaction."""
-        batch: list[tuple[str, Result]] = []
-        deadline = 0.0
-        for result in results:
-            deadline = deadline if batch else time.monotonic() + BATCH_SECONDS
-            batch.append(result)
-            if len(batch) >= BATCH_TRACKS or time.monotonic() > deadline:
-                yield from self._settle(batch, copy)
-                batch = []
-        yield from self._settle(batch, copy)
+        for batch in _batches(results):
+            yield from self._settle(batch, copy)
 
     def _settle(self, batch: list[tuple[str, Result]], copy: bool) -> list[Added]:
         """Adds the new ones of a batch in one transaction, and says what became of each file."""
@@ -141,7 +180,7 @@ class Library:
         try:
             if isinstance(result, Analysis):
                 if copy:
-                    self._store(path, result.sha256, result.filename, shutil.copy)
+                    self._store.keep(path, result.sha256, result.filename, shutil.copy)
                 return _new_track(result, str(Path(path).absolute())), result.peaks
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
@@ -151,47 +190,25 @@ class Library:
 
     def _reunite(self, path: str, track: Track, copy: bool) -> Track:
         """A known track: its audio may have moved to here."""
-        if copy and not self._stored(track.sha256, track.filename).is_file():
-            self._store(path, track.sha256, track.filename, shutil.copy)
+        if copy and not self._store.path(track.sha256, track.filename).is_file():
+            self._store.keep(path, track.sha256, track.filename, shutil.copy)
         elif self.audio_path(track) is None:
             return self.index.update(track.id, path=str(Path(path).absolute()))
         return track
 
     def _add_upload(self, path: str, filename: str) -> Added:
-        known = self._known(path)
+        known = self._known(path, filename)
         if known:
             if self.audio_path(known) is None:
-                self._store(path, known.sha256, known.filename, shutil.move)
+                self._store.keep(path, known.sha256, known.filename, shutil.move)
             return Added(filename, "known", known)
         analysis = self.ingest.one(path, name=filename)
-        stored = self._store(path, analysis.sha256, analysis.filename, shutil.move)
+        stored = self._store.keep(path, analysis.sha256, analysis.filename, shutil.move)
         try:
             return _said(filename, self.index.add([(_new_track(analysis, ""), analysis.peaks)])[0])
         except BaseException:
             stored.unlink(missing_ok=True)
             raise
-
-    def _stored(self, sha256: str, filename: str) -> Path:
-        """Where a file is, or would be, in `uploads`."""
-        suffix = Path(filename).suffix.lower()
-        return self.uploads / (sha256 + (suffix if suffix in AUDIO_SUFFIXES else ""))
-
-    def _store(self, source: str, sha256: str, filename: str, transfer: Callable[[str, str], object]) -> Path:
-        """Brings a file into `uploads`: under a passing name first, so that what has its name is always whole."""
-        target = self._stored(sha256, filename)
-        try:
-            self.uploads.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=self.uploads, prefix=".") as passing:
-                arrived = Path(passing) / target.name
-                transfer(source, str(arrived))
-                if file_sha256(arrived) != sha256:
-                    raise AudioError(f"{filename}: changed while it was read; add it again")
-                _sync(arrived)
-                arrived.replace(target)
-            _sync(self.uploads)
-        except OSError as error:
-            raise AudioError(f"{filename}: cannot be kept in {self.uploads} ({error.strerror})") from error
-        return target
 
 
 def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:
@@ -233,10 +250,19 @@ def _said(path: str, result: tuple[Track, bool] | Track | EarprintError) -> Adde
     return Added(path, "added" if new else "known", track)
 
 
-def _sync(path: Path) -> None:
-    """Waits until a file, or a folder's names, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _failed_again(track: Track, error: EarprintError) -> Added:
+    return Added(track.path or track.filename, "failed", track, str(error))
+
+
+def _batches(results: Iterable[T]) -> Iterator[list[T]]:
+    """Gathers results that share a transaction."""
+    batch: list[T] = []
+    deadline = 0.0
+    for result in results:
+        deadline = deadline if batch else time.monotonic() + BATCH_SECONDS
+        batch.append(result)
+        if len(batch) >= BATCH_TRACKS or time.monotonic() > deadline:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,10 +1,16 @@
 """Every number that changes a fingerprint, with its unit. An index stores the `Params` it was made with and is read with no others."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 FRONT_END_VERSION = 1  # raise when the same numbers would give other peaks
 HASH_VERSION = 1  # raise when the same peaks would give other hashes
+
+
+NOT_IN_PEAKS = (  # the numbers that a stored constellation does not depend on
+    *("hash_version", "pair_frames", "pair_bands", "reference_fan"),
+    *("query_rank", "query_fan", "band_reach", "step_reach"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class Params:
     def delay(self) -> float:
         """Seconds from a sound to its peak: window, look-ahead, and the resampler's filter."""
         return (self.n_fft + self.look_ahead * self.hop) / self.sample_rate + RESAMPLER_DELAY
+
+    def same_front_end(self, other: "Params") -> bool:
+        """Whether a reference's peaks are the same under both."""
+        return replace(self, **{name: getattr(other, name) for name in NOT_IN_PEAKS}) == other
 
     @staticmethod
     def versions() -> dict[str, int]:

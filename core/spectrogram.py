@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.params import Params
 
 POWER_FLOOR = 1e-7  # power of a mel band below which there is nothing: a full-scale sine has about 2e5, a 16-bit step 1e-4
+BLOCK_FRAMES = 16  # transformed at a time: their windows and spectra stay in a core's cache
 SILENCE_DB = 10.0 * np.log10(POWER_FLOOR)
 
 Pcm = NDArray[np.float32]
@@ -30,18 +31,21 @@ class Spectrogram:
         pcm = np.concatenate([self._rest, pcm])
         n_fft, hop = self.params.n_fft, self.params.hop
         count = max(0, (len(pcm) - n_fft) // hop + 1)
-        self._rest = pcm[count * hop :]
-        if count == 0:
-            return np.zeros((0, self.params.n_mels), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(pcm, n_fft)[: count * hop : hop]
-        return decibels(mel_power(windows, self._window, self._bank))
+        self._rest = pcm[count * hop :].copy()
+        frames = np.empty((count, self.params.n_mels), np.float32)
+        if count:
+            windows = np.lib.stride_tricks.sliding_window_view(pcm, n_fft)[::hop]
+            for some in (slice(first, first + BLOCK_FRAMES) for first in range(0, count, BLOCK_FRAMES)):
+                frames[some] = decibels(mel_power(windows[some], self._window, self._bank))
+        return frames
 
 
 def mel_power(windows: Pcm, window: Pcm, bank: "MelBank") -> Frames:
     """windows: float32 [t, n_fft]. Returns the power in each mel band, float32 [t, n_mels]
     (as `librosa.feature.melspectrogram(center=False, norm=None)` has it)."""
     spectrum = scipy.fft.rfft(windows * window, axis=1)
-    return _banded_power(spectrum, *bank)
+    power: Frames = _banded_power(spectrum, *bank)
+    return power
 
 
 def decibels(power: Frames) -> Frames:
