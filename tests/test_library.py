@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core import library as library_module
 from core.audio import Tags
 from core.demo import demo_track, write_audio
 from core.errors import ConflictError, MissingError
 from core.index import Index
-from core.ingest import file_sha256
+from core.ingest import Ingest, file_sha256
 from core.library import Library, audio_files
+from core.params import Params
 
 RATE = 11_025  # samples a second
 
@@ -189,9 +192,110 @@ def test_rebuilding_reports_progress(library, songs):
     list(library.add(songs[:1]))
     before = library.index.stats()["postings"]
     seen = []
-    library.rebuild(lambda *counts: seen.append(counts))
+    assert library.rebuild(lambda *counts: seen.append(counts)) == []
     assert seen[-1] == (1, 1)
     assert library.index.stats()["postings"] == before
+
+
+@pytest.fixture
+def outdated(library, songs, tmp_path, shared_ingest, monkeypatch):
+    """A library of three tracks that another front end made, opened to be rebuilt; the second is removed."""
+    paths = [Path(shutil.copy(song, tmp_path / song.name)) for song in songs]
+    tracks = [added.track for added in library.add(paths)]
+    library.remove(2)
+    library.index.rebuild(replace(Params(), front_end_version=0, reference_fan=1))
+    library.index.close()
+    outdated = Library(tmp_path / "data", any_version=True)
+    monkeypatch.setattr(library_module, "Ingest", lambda params: shared_ingest)
+    yield outdated, tracks, paths
+    outdated.index.close()
+
+
+def test_an_index_of_another_front_end_is_rebuilt_from_the_audio(outdated):
+    library, tracks, _ = outdated
+    seen = []
+    assert len(library.index.constellation(1)) == 0
+    assert library.rebuild(lambda *counts: seen.append(counts)) == []
+    assert library.index.params == Params()
+    assert (seen[0], seen[-1]) == ((1, 5), (5, 5))
+    assert library.restore(2) == tracks[1]
+    for track in tracks:
+        assert library.index.track(track.id) == track
+        assert len(library.index.constellation(track.id)) > 50
+
+
+def test_tracks_whose_audio_is_gone_wait_for_it(outdated, songs):
+    library, tracks, paths = outdated
+    paths[0].unlink()
+    paths[1].unlink()  # removed anyway
+    shutil.copy(songs[0], paths[2])
+    gone, changed = library.rebuild()
+    assert (gone.track, gone.status, gone.error) == (tracks[0], "failed", "0.flac: its audio is gone; add it again")
+    assert (changed.track, changed.path) == (tracks[2], str(paths[2]))
+    assert "is another file now" in changed.error
+    assert library.index.stats()["postings"] == 0
+    assert library.index.tracks().total == 2
+    shutil.copy(songs[2], paths[2])
+    (still_gone,) = library.rebuild()
+    assert still_gone.track == tracks[0]
+    (again,) = library.add(songs[:1])
+    assert (again.status, again.track.id) == ("added", 1)
+    assert library.audio_path(again.track) == songs[0]
+    assert library.rebuild() == []
+
+
+def test_an_interrupted_rebuild_goes_on(outdated, monkeypatch):
+    library, _, _ = outdated
+    with monkeypatch.context() as patch:
+        patch.setattr(library.index, "rebuild", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            library.rebuild()
+    assert library.index.unanalysed(Params()) == []
+    assert library.index.params != Params()
+    library.ingest = Ingest(Params())  # the rebuild closes the one it finds, and others share that
+    assert library.rebuild() == []
+    assert len(library.index.constellation(1)) > 50
+
+
+def reopen(library):
+    library.index.close()
+    with Library(library.uploads.parent):
+        pass
+    library.index = Index(library.uploads.parent / "index")
+
+
+def age(library, seconds):
+    for path in library.uploads.iterdir():
+        os.utime(path, times=(time.time() - seconds,) * 2)
+
+
+def test_what_was_removed_long_ago_is_forgotten(library, songs, monkeypatch):
+    list(library.add(songs[:2], copy=True))
+    library.remove(1)
+    age(library, 1e7)
+    reopen(library)
+    assert [gone.track.id for gone in library.index.removed()] == [1]
+    assert len(uploads(library)) == 2
+    monkeypatch.setattr(library_module, "REMOVED_DAYS", -1)
+    reopen(library)
+    assert library.index.removed() == []
+    assert uploads(library) == [f"{library.index.track(2).sha256}.flac"]
+
+
+def test_orphaned_audio_is_swept_when_nobody_adds(library, songs):
+    list(library.add(songs[:1], copy=True))
+    for name in ("0" * 64 + ".mp3", ".passing"):
+        (library.uploads / name).touch()
+    reopen(library)
+    assert len(uploads(library)) == 3
+    age(library, 4000)
+    adding = library.add(songs)
+    next(adding)
+    reopen(library)
+    assert len(uploads(library)) == 3
+    adding.close()
+    reopen(library)
+    assert len(uploads(library)) == 1
 
 
 def test_names_that_are_not_utf8(library, songs, tmp_path):

@@ -1,0 +1,93 @@
+"""Kept audio has its name only when it is whole; what a crash left is swept, unless somebody may need it."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.audiostore import AudioStore, adding, alone
+from core.errors import AudioError
+
+CONTENT = b"sound" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return AudioStore(tmp_path / "uploads")
+
+
+@pytest.fixture
+def song(tmp_path):
+    (tmp_path / "song.MP3").write_bytes(CONTENT)
+    return tmp_path / "song.MP3"
+
+
+def names(store):
+    return [path.name for path in store.folder.iterdir()]
+
+
+@pytest.mark.parametrize(("transfer", "stays"), [(shutil.copy, True), (shutil.move, False)])
+def test_a_file_is_kept_under_its_hash(store, song, transfer, stays):
+    kept = store.keep(str(song), SHA256, "song.MP3", transfer)
+    assert kept == store.path(SHA256, "other.mp3") == store.folder / f"{SHA256}.mp3"
+    assert kept.read_bytes() == CONTENT
+    assert (names(store), song.exists()) == ([kept.name], stays)
+
+
+@pytest.mark.parametrize("filename", ["song", "song.exe", "song.mp3/../x", ".mp3"])
+def test_only_suffixes_of_audio_are_taken_over(store, filename):
+    assert store.path(SHA256, filename) == store.folder / SHA256
+
+
+def test_a_file_that_has_changed_is_not_kept(store, song):
+    song.write_bytes(CONTENT + b"!")
+    with pytest.raises(AudioError, match="changed while it was read"):
+        store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+    assert names(store) == []
+
+
+def test_a_folder_that_cannot_be_written(store, song):
+    store.folder.write_text("I am a file")
+    with pytest.raises(AudioError, match="cannot be kept"):
+        store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+
+
+def test_sweeping(store):
+    store.sweep(lambda _: False, 0)
+    known, orphan, young = "a" * 64 + ".mp3", "b" * 64 + ".flac", "c" * 64
+    for name in (known, orphan, young, ".passing/" + orphan):
+        (store.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (store.folder / name).write_bytes(CONTENT)
+    for name in (known, orphan, ".passing"):
+        os.utime(store.folder / name, (1000, 1000))
+    store.sweep(lambda sha256: sha256 == "a" * 64, 2000)
+    assert sorted(names(store)) == [known, young]
+
+
+def test_those_who_add_share_and_the_sweeper_wants_it_alone(tmp_path):
+    lock = tmp_path / "lock"
+    with alone(lock) as first, alone(lock) as second:
+        assert (first, second) == (True, False)
+    with adding(lock), adding(lock), alone(lock) as is_alone:
+        assert not is_alone
+    with alone(lock) as is_alone:
+        assert is_alone
+
+
+def test_the_lock_holds_between_processes_and_ends_with_them(tmp_path):
+    lock = tmp_path / "lock"
+    code = "import sys, pathlib\nfrom core.audiostore import adding\n"
+    code += "with adding(pathlib.Path(sys.argv[1])): print('added', flush=True); sys.stdin.read()"
+    root = Path(__file__).parent.parent
+    with subprocess.Popen([sys.executable, "-c", code, lock], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"added\n"
+        with alone(lock) as is_alone:
+            assert not is_alone
+        process.kill()
+    with alone(lock) as is_alone:
+        assert is_alone

@@ -1,0 +1,78 @@
+"""PCM of any rate becomes peaks, and how it is cut into blocks leaves no trace."""
+
+import numpy as np
+import pytest
+
+from core.demo import demo_track
+from core.errors import EarprintError
+from core.fingerprinter import Fingerprinter
+from core.params import Params
+
+PARAMS = Params()
+BLOCKS = [1, 2, 3, 7, 441, 997, 4096, 48000]
+
+
+def fingerprint(pcm, rate, size=None):
+    """(peaks, levels, frames decided) of PCM fed in blocks of `size` samples."""
+    printer = Fingerprinter(PARAMS, rate)
+    peaks, levels = [], []
+    for start in range(0, len(pcm), size or len(pcm)):
+        peaks.append(printer.feed(pcm[start : start + (size or len(pcm))]))
+        levels.append(printer.levels)
+    return np.concatenate([*peaks, printer.finish()]), np.concatenate([*levels, printer.levels]), printer.upto
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
+@pytest.mark.parametrize("size", BLOCKS)
+def test_any_split_gives_the_same_to_the_bit(rate, size):
+    pcm = demo_track(1, 2 if size < 100 else 5, rate)
+    whole = fingerprint(pcm, rate)
+    assert len(whole[0]) > 20
+    assert_same(fingerprint(pcm, rate, size), whole)
+
+
+def test_channels_are_mixed():
+    left, right = (demo_track(seed, 3, 22050) for seed in (1, 2))
+    stereo = np.stack([left, right], axis=1)
+    assert_same(fingerprint(stereo, 22050, 1000), fingerprint((left + right) / np.float32(2), 22050))
+
+
+def test_what_is_no_number_is_silence():
+    pcm = demo_track(1, 3, 11025)
+    pcm[5000:5100] = 0
+    broken = pcm.copy()
+    broken[5000:5100] = np.resize(np.array([np.nan, np.inf, -np.inf], np.float32), 100)
+    assert_same(fingerprint(broken, 11025), fingerprint(pcm, 11025))
+
+
+def test_the_rate_hardly_matters():
+    """Most peaks of a record are where they are at another sample rate."""
+    one, other = (fingerprint(demo_track(3, 8, rate), rate)[0] for rate in (44100, 11025))
+    places = {(int(p["frame"]) + i, int(p["band"]) + j) for p in other for i in (-1, 0, 1) for j in (-1, 0, 1)}
+    shared = sum((int(p["frame"]), int(p["band"])) in places for p in one)
+    assert shared > 0.5 * len(one)
+
+
+def test_peaks_are_not_later_than_the_delay():
+    """After n seconds, the peaks of all but the last `delay` seconds are there."""
+    printer = Fingerprinter(PARAMS, 44100)
+    for second in range(1, 6):
+        printer.feed(demo_track(2, 1, 44100))
+        assert second - printer.upto * PARAMS.frame_seconds <= PARAMS.delay + PARAMS.frame_seconds
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 2047, 2048, 3000])
+def test_sounds_of_hardly_a_frame(samples):
+    peaks, levels, upto = fingerprint(np.ones(max(samples, 1), np.float32)[:samples], 11025, 1000)
+    assert (len(peaks), len(levels)) == (0, upto)
+
+
+@pytest.mark.parametrize("rate", [7999, 0, -44100, 192_001])
+def test_rates_that_cannot_be_used(rate):
+    with pytest.raises(EarprintError, match=str(rate)):
+        Fingerprinter(PARAMS, rate)

@@ -1,0 +1,449 @@
+"""The index: tracks come and go as a whole, whoever else reads or is killed meanwhile; and it can always be rebuilt."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import index as index_module
+from core.constellation import PEAK
+from core.errors import ConflictError, EarprintError, MissingError, VersionError
+from core.hashes import reference_hashes
+from core.index import Index, NewTrack
+from core.params import Params
+
+PARAMS = Params()
+ALL = 10**9  # a budget for everything
+ROOT = Path(__file__).parent.parent
+
+
+def some_peaks(seed, count=300):
+    """PEAK [count], sorted, those of a track of about `count` / 30 seconds."""
+    rng = np.random.default_rng(seed)
+    cells = np.sort(rng.choice(count * 256, count, replace=False))
+    peaks = np.zeros(count, PEAK)
+    peaks["frame"], peaks["band"] = cells >> 8, cells & 255
+    peaks["strength"], peaks["rank"] = rng.integers(8, 100, count), rng.integers(0, PARAMS.reference_rank, count)
+    return peaks
+
+
+def new(seed, **fields):
+    return NewTrack(**({"title": f"Song {seed}", "artist": "", "album": "", "duration": 10.0} | FILE | {"sha256": f"{seed:064x}"} | fields))
+
+
+FILE = {"filename": "song.mp3", "path": "/music/song.mp3"}
+
+
+def songs(*seeds):
+    return [(new(seed), some_peaks(seed)) for seed in seeds]
+
+
+def heard(index, seed):
+    """The tracks that are hit at offset 0 by most of a song's hashes."""
+    hashes = reference_hashes(some_peaks(seed), PARAMS)
+    hits = index.lookup(hashes, ALL)
+    tracks, counts = np.unique(hits["track"][hits["offset"] == 0], return_counts=True)
+    return [int(track) for track, count in zip(tracks, counts, strict=True) if count >= 0.9 * len(hashes)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def index(folder):
+    with Index(folder) as index:
+        yield index
+
+
+def other(folder, code, *arguments):
+    """What another process prints that runs `code`, with the index open as `index`."""
+    lines = ["import sys", "from core.index import Index", "from tests.test_index import *", f"index = Index({str(folder)!r})", code]
+    command = [sys.executable, "-c", "\n".join(lines), *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+# Tracks
+
+
+def test_tracks_are_added_and_found(index):
+    (first, is_new), (second, _) = index.add(songs(1, 2))
+    assert (is_new, first.id, second.id) == (True, 1, 2)
+    assert (first.title, first.sha256, first.path) == ("Song 1", f"{1:064x}", "/music/song.mp3")
+    assert index.track(1) == first
+    assert index.find(first.sha256) == first
+    assert index.find("0" * 64) is None
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], []]
+    assert index.tracks().tracks == [second, first]
+
+
+def test_the_constellation_comes_back(index):
+    index.add(songs(1, 2))
+    np.testing.assert_array_equal(index.constellation(2), some_peaks(2))
+    peaks = some_peaks(1)
+    part = peaks[(peaks["frame"] >= 50) & (peaks["frame"] < 120)]
+    np.testing.assert_array_equal(index.constellation(1, 50, 120), part)
+    one, none, two = index.stretches([(1, 50, 120), (99, 0, 10), (2, -5, 9999)])
+    np.testing.assert_array_equal(one, part)
+    assert len(none) == 0
+    np.testing.assert_array_equal(two, some_peaks(2))
+
+
+def test_a_known_file_is_not_added_again(index):
+    index.add(songs(1))
+    (known, again), (fresh, is_new), (same, twice) = index.add([*songs(1), *songs(2), *songs(2)])
+    assert (known.id, again, fresh.id, is_new, same, twice) == (1, False, 2, True, fresh, False)
+    assert index.stats()["tracks"] == 2
+
+
+def test_all_or_nothing(index):
+    index.add(songs(1))
+    before = index.stats()
+    with pytest.raises(ValueError, match="no peaks"):
+        index.add(_raising(songs(2, 3)))
+    assert index.stats() == before
+    assert index.add(songs(2))[0][0].id == 2
+
+
+def _raising(tracks):
+    yield from tracks[:1]
+    raise ValueError("no peaks")
+
+
+def test_a_failure_inside_the_transaction_changes_nothing(index, monkeypatch):
+    index.add(songs(1))
+    before = index.stats()
+    monkeypatch.setattr(index._files, "write", lambda *_: 1 / 0)
+    for change in (lambda: index.add(songs(2, 3)), lambda: index.rebuild(Params(pair_frames=9))):
+        with pytest.raises(ZeroDivisionError):
+            change()
+        assert index.stats() == before
+        assert index.params == PARAMS
+        assert heard(index, 1) == [1]
+    monkeypatch.undo()
+    assert [track.id for track, _ in index.add(songs(2, 3))] == [2, 3]
+
+
+def test_updating(index):
+    index.add(songs(1))
+    updated = index.update(1, title="New", path="/elsewhere")
+    assert (updated.title, updated.artist, updated.path) == ("New", "", "/elsewhere")
+    assert index.track(1) == updated == index.tracks(search="new").tracks[0]
+    assert index.update(1, artist="X", album="Y").to_json().items() >= {"artist": "X", "album": "Y", "title": "New"}.items()
+
+
+@pytest.mark.parametrize("number", [0, -1, 2, 1 << 62, 1 << 63, 1 << 80])
+def test_numbers_of_no_track(index, number):
+    index.add(songs(1))
+    for call in (index.track, index.remove, index.restore, index.update):
+        with pytest.raises(MissingError, match=f"track {number}"):
+            call(number)
+
+
+def test_searching_pages_of_tracks(index):
+    index.add((new(i, title=f"{'Odd' if i % 2 else 'Even'} {i}"), some_peaks(i, 20)) for i in range(1, 8))
+    page = index.tracks(search="odd", sort="title", limit=3)
+    assert ([t.title for t in page.tracks], page.total) == (["Odd 1", "Odd 3", "Odd 5"], 4)
+    assert [t.title for t in index.tracks(search="odd", sort="title", after=page.next).tracks] == ["Odd 7"]
+    with pytest.raises(EarprintError, match="sort"):
+        index.tracks(sort="colour")
+
+
+# Removing
+
+
+def test_a_removed_track_is_gone(index):
+    index.add(songs(1, 2))
+    removed = index.remove(1)
+    assert removed.title == "Song 1"
+    assert [heard(index, seed) for seed in (1, 2)] == [[], [2]]
+    assert (index.tracks().total, index.find(removed.sha256)) == (1, None)
+    (restorable,) = index.removed()
+    assert restorable.track == removed
+    assert restorable.at >= removed.added
+    with pytest.raises(MissingError):
+        index.remove(1)
+
+
+def test_hits_of_a_removed_track_never_come_back(index):
+    for seed in range(1, 12):
+        index.add(songs(seed))
+        if seed % 3 == 0:
+            index.remove(seed)
+        hits = index.lookup(reference_hashes(np.concatenate([some_peaks(s) for s in range(1, 12)]), PARAMS), ALL)
+        assert not set(hits["track"].tolist()) & {3, 6, 9}
+    assert [heard(index, seed) for seed in range(1, 12)] == [[] if s % 3 == 0 else [s] for s in range(1, 12)]
+
+
+def test_postings_of_a_removed_track_leave_with_a_merge(index):
+    index.add(songs(1))
+    postings = index.stats()["postings"]
+    index.remove(1)
+    assert index.stats()["postings"] == postings
+    index.add(songs(2))
+    assert index.stats()["postings"] == len(reference_hashes(some_peaks(2), PARAMS))
+
+
+def test_a_removed_track_can_be_restored(index):
+    before = index.add(songs(1, 2))[0][0]
+    index.remove(1)
+    assert index.restore(1) == before == index.track(1)
+    assert [heard(index, seed) for seed in (1, 2)] == [[1], [2]]
+    assert index.removed() == []
+    with pytest.raises(MissingError, match="to restore"):
+        index.restore(1)
+
+
+def test_a_file_added_again_keeps_the_removed_track_away(index):
+    index.add(songs(1))
+    index.remove(1)
+    assert index.add(songs(1))[0][0].id == 2
+    with pytest.raises(ConflictError, match="again as track 2"):
+        index.restore(1)
+    assert len(index.removed()) == 1
+
+
+def test_numbers_are_never_reused(folder):
+    with Index(folder) as index:
+        index.add(songs(1, 2))
+        index.remove(2)
+        assert [track.id for track in index.purge([2, 1, 99])] == [2]
+    with Index(folder) as index:
+        assert index.add(songs(3))[0][0].id == 3
+        index.rebuild(PARAMS)
+        assert index.add(songs(2))[0][0].id == 4
+        with pytest.raises(MissingError):
+            index.restore(2)
+
+
+# Segments
+
+
+def test_segments_stay_few_and_nothing_is_left_behind(index, folder):
+    for seed in range(1, 40):
+        index.add(songs(seed))
+    stats = index.stats()
+    assert stats["segments"] <= 6
+    assert stats["postings"] == sum(len(reference_hashes(some_peaks(seed), PARAMS)) for seed in range(1, 40))
+    assert len(list((folder / "segments").iterdir())) == stats["segments"]
+    assert all(heard(index, seed) == [seed] for seed in range(1, 40))
+
+
+def test_a_segment_has_a_largest_size(index, monkeypatch):
+    monkeypatch.setattr(index_module, "MAX_SEGMENT", 1)
+    for seed in (1, 2, 3):
+        index.add(songs(seed))
+    assert index.stats()["segments"] == 3
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], [3]]
+
+
+def test_the_budget_bounds_a_look_up(index):
+    index.add(songs(1, 2, 3))
+    hashes = reference_hashes(some_peaks(1), PARAMS)
+    assert 0 < len(index.lookup(hashes, 100)) <= 100 < len(index.lookup(hashes, ALL))
+    assert len(index.lookup(hashes[:0], ALL)) == 0
+
+
+def test_a_missing_file_is_said_and_can_be_rebuilt(index, folder):
+    index.add(songs(1))
+    shutil.rmtree(folder / "segments")
+    with pytest.raises(EarprintError, match="earprint rebuild"):
+        heard(index, 1)
+    index.rebuild(PARAMS)
+    assert heard(index, 1) == [1]
+
+
+# Opening
+
+
+def test_everything_is_there_after_closing(folder):
+    params = Params(pair_frames=50)
+    with Index(folder, params) as index:
+        index.add(songs(1))
+    for arguments in ({}, {"params": params}, {"readonly": True}):
+        with Index(folder, **arguments) as index:
+            assert (index.params, index.track(1).title) == (params, "Song 1")
+
+
+def test_there_is_nothing_to_read(tmp_path):
+    with pytest.raises(EarprintError, match="add some music first"):
+        Index(tmp_path / "nothing", readonly=True)
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("name", ["front_end_version", "hash_version"])
+@pytest.mark.parametrize("readonly", [False, True])
+def test_an_index_of_another_version_is_refused(folder, name, readonly):
+    with Index(folder, replace(PARAMS, **{name: 0}), any_version=True):
+        pass
+    with pytest.raises(VersionError, match="earprint rebuild"):
+        Index(folder, readonly=readonly)
+
+
+def test_an_index_of_other_numbers_than_wanted_is_refused(folder):
+    with Index(folder):
+        pass
+    with pytest.raises(VersionError, match="earprint rebuild"):
+        Index(folder, Params(hop=128))
+
+
+# Rebuilding
+
+
+def test_rebuilding_makes_the_same(index):
+    index.add(songs(1, 2))
+    index.add(songs(3))
+    index.remove(2)
+    seen = []
+    index.rebuild(PARAMS, lambda *counts: seen.append(counts))
+    assert seen[-1] == (2, 2)
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [], [3]]
+    assert index.restore(2).id == 2
+    assert heard(index, 2) == [2]
+
+
+def test_rebuilding_with_other_hashes_needs_no_audio(folder):
+    old = replace(PARAMS, hash_version=0, pair_frames=10)
+    with Index(folder, old, any_version=True) as index:
+        (before, _), _ = index.add(songs(1, 2))
+        index.remove(2)
+    with Index(folder, any_version=True) as index:
+        assert index.params == old
+        assert index.unanalysed(PARAMS) == []
+        index.rebuild(PARAMS)
+        assert index.params == PARAMS
+    with Index(folder, PARAMS) as index:
+        assert (index.track(1), heard(index, 1)) == (before, [1])
+        index.restore(2)
+        assert heard(index, 2) == [2]
+
+
+def test_rebuilding_with_another_front_end(folder):
+    with Index(folder, replace(PARAMS, front_end_version=0), any_version=True) as index:
+        tracks = [track for track, _ in index.add((new(seed), some_peaks(seed + 100)) for seed in (1, 2, 3))]
+        index.remove(3)
+    with Index(folder, any_version=True) as index:
+        assert index.unanalysed(PARAMS) == tracks
+        index.stage(Params(hop=1), [(1, some_peaks(99))])  # begun by a version that never finished
+        index.stage(PARAMS, [(1, some_peaks(1))])
+        assert index.unanalysed(PARAMS) == tracks[1:]
+    with pytest.raises(VersionError):
+        Index(folder)
+    with Index(folder, any_version=True) as index:  # it was interrupted, and goes on
+        index.stage(PARAMS, [(3, some_peaks(3))])
+        assert index.unanalysed(PARAMS) == [tracks[1]]
+        index.rebuild(PARAMS)
+    with Index(folder) as index:
+        assert index.tracks(limit=None).tracks == [tracks[1], tracks[0]]
+        assert [heard(index, seed) for seed in (1, 2, 101, 102)] == [[1], [], [], []]
+        index.restore(3)
+        assert heard(index, 3) == [3]
+        assert index.unanalysed(PARAMS) == [tracks[1]]
+
+
+def test_a_track_whose_constellation_was_lost_is_added_again(folder):
+    with Index(folder, replace(PARAMS, front_end_version=0), any_version=True) as index:
+        (track, _), _ = index.add(songs(1, 2))
+        index.rebuild(PARAMS)
+        index.update(1, title="Edited")
+        ((again, is_new),) = index.add([(new(1, path="/new"), some_peaks(1))])
+        assert (again, is_new) == (replace(track, title="Edited", path="/new"), True)
+        assert [heard(index, seed) for seed in (1, 2)] == [[1], []]
+        assert index.add(songs(1))[0][1] is False
+
+
+# Several processes
+
+
+def test_readers_see_what_another_process_writes(index, folder):
+    index.add(songs(1))
+    assert heard(index, 1) == [1]
+    index.tracks()
+    with other(folder, "index.add(songs(2, 3)); index.remove(1)") as writer:
+        assert writer.wait(60) == 0
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[], [2], [3]]
+    assert [track.id for track in index.tracks().tracks] == [3, 2]
+
+
+def test_a_rebuild_with_other_numbers_is_noticed(index, folder):
+    index.add(songs(1))
+    with other(folder, "index.rebuild(Params(pair_frames=10))") as writer:
+        assert writer.wait(60) == 0
+    with pytest.raises(VersionError, match="open it again"):
+        heard(index, 1)
+
+
+def test_one_reads_while_another_writes(folder):
+    """Merged segments vanish under the reader's eyes all the time; what it reads is whole."""
+    with Index(folder) as index:
+        index.add(songs(1))
+        with other(folder, "for seed in range(2, 60): index.add(songs(seed))") as writer:
+            while writer.poll() is None:
+                assert heard(index, 1) == [1]
+                assert len(index.constellation(int(index.stats()["tracks"]))) == 300
+        assert writer.returncode == 0
+        assert all(heard(index, seed) == [seed] for seed in range(1, 60))
+
+
+KILLED = """
+print("ready", flush=True)
+for seed in range(1, 10**6, 3):
+    index.add(songs(seed, seed + 1, seed + 2))
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.05, 0.1, 0.3])
+def test_a_process_killed_inside_add_leaves_whole_tracks(folder, seconds):
+    with other(folder, KILLED) as writer:
+        assert writer.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        os.kill(writer.pid, signal.SIGKILL)
+    with Index(folder) as index:
+        count = index.tracks().total
+        assert count % 3 == 0
+        for number in {1, 2, 3, count - 1, count} if count else ():
+            np.testing.assert_array_equal(index.constellation(number), some_peaks(number))
+            assert heard(index, number) == [number]
+        assert len(list(folder.glob("segments/*"))) == index.stats()["segments"]
+        assert index.add(songs(10**7))[0][0].id == count + 1
+        assert heard(index, 10**7) == [count + 1]
+
+
+STEPS = {
+    "before the file": "files.write = die",
+    "before the commit": "files.write = lambda *segment: (write(*segment), die())",
+    "before old files are deleted": "files.delete = lambda numbers: isinstance(numbers, set) and die()",
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_process_killed_at_each_step_of_add(folder, step):
+    die = "files, write = index._files, index._files.write\ndef die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+    with other(folder, f"index.add(songs(1, 2))\n{die}{STEPS[step]}\nindex.add(songs(3, 4))") as writer:
+        assert writer.wait(60) == -signal.SIGKILL
+    expected = [[1], [2], [3], [4]] if step == "before old files are deleted" else [[1], [2], [], []]
+    with Index(folder, readonly=True) as index:
+        assert [heard(index, seed) for seed in (1, 2, 3, 4)] == expected
+    with Index(folder) as index:
+        assert len(list(folder.glob("segments/*"))) == index.stats()["segments"] == 1
+        index.add(songs(3, 4))
+        assert [heard(index, seed) for seed in (1, 2, 3, 4)] == [[1], [2], [3], [4]]
+
+
+def test_entries_of_killed_readers_are_cleared(index, folder):
+    code = "txn = index._env.begin(); print(index._env.readers().count(chr(10)), flush=True); sys.stdin.read()"
+    with other(folder, code) as reader:
+        reader.stdout.readline()
+        os.kill(reader.pid, signal.SIGKILL)
+    stale = index._env.readers()
+    assert str(reader.pid) in stale
+    with other(folder, "print(index._env.readers())") as opener:
+        assert str(reader.pid) not in opener.communicate(timeout=60)[0]

@@ -1,0 +1,163 @@
+"""Posting lists: what is looked up is what a dictionary would say, after any merges and removals."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core import postings
+from core.hashes import BAND_STEP_BITS, HASH, HASH_BITS, STEP_BITS
+from core.postings import HIT, SLOT, build, merge
+
+ALL = 10**9  # a budget for everything
+
+
+def some_hashes(count, seed, frames=5000):
+    """HASH [count]: few different bands, so that many are the same or neighbours."""
+    rng = np.random.default_rng(seed)
+    hashes = np.zeros(count, HASH)
+    hashes["hash"] = rng.integers(0, 6, count) << 13 | rng.integers(60, 68, count) << 6 | rng.integers(1, 64, count)
+    hashes["frame"] = np.sort(rng.integers(0, frames, count))
+    return hashes
+
+
+@pytest.fixture(scope="module")
+def tracks():
+    """(track id, HASH [h]); one is empty."""
+    return [(7, some_hashes(900, 1)), (3, some_hashes(0, 2)), (4_000_000, some_hashes(1500, 3, 40_000)), (9, some_hashes(400, 4))]
+
+
+@pytest.fixture(scope="module")
+def query():
+    return some_hashes(120, 5, 200)
+
+
+def tupled(hash_):
+    """(band of the earlier peak, band of the later one, frame step)"""
+    band = hash_ >> (STEP_BITS + BAND_STEP_BITS)
+    return band, band + (hash_ >> STEP_BITS & (1 << BAND_STEP_BITS) - 1), hash_ & (1 << STEP_BITS) - 1
+
+
+def slow_lookup(tracks, query, band_reach, step_reach):
+    """{index in the query: its (track, offset, frame)} by a dictionary."""
+    where = defaultdict(list)
+    for track, hashes in tracks:
+        for posting in hashes:
+            where[tupled(int(posting["hash"]))].append((track, int(posting["frame"])))
+    bands, steps = range(-band_reach, band_reach + 1), range(-step_reach, step_reach + 1)
+    found = {}
+    for i, wanted in enumerate(query):
+        earlier, later, step = tupled(int(wanted["hash"]))
+        frame = int(wanted["frame"])
+        keys = [(earlier + a, later + b, step + c) for a in bands for b in bands for c in steps if step + c > 0]
+        found[i] = [(track, place - frame, frame) for key in keys for track, place in where[key]]
+    return found
+
+
+def flat(found):
+    return sorted(hit for hits in found.values() for hit in hits)
+
+
+def lookup(segments, query, budget=ALL, band_reach=1, step_reach=1):
+    hits = postings.lookup(segments, query, band_reach, step_reach, budget)
+    assert hits.dtype == HIT
+    return sorted(tuple(map(int, hit)) for hit in hits)
+
+
+def without(segment, *ids):
+    """The segment with the slots of these tracks blank."""
+    slots = segment.slots.copy()
+    slots["track"][np.isin(slots["track"], ids)] = 0
+    return replace(segment, slots=slots)
+
+
+@pytest.mark.parametrize("reaches", [(0, 0), (1, 1), (2, 1), (0, 3)], ids=str)
+def test_lookup_is_that_of_a_dictionary(tracks, query, reaches):
+    expected = flat(slow_lookup(tracks, query, *reaches))
+    assert len(expected) > 20
+    assert lookup([build(tracks)], query, ALL, *reaches) == expected
+
+
+def test_the_order_of_the_query_does_not_matter(tracks, query):
+    assert lookup([build(tracks)], query[::-1]) == lookup([build(tracks)], query)
+
+
+def test_a_track_in_any_segment_is_found(tracks, query):
+    assert lookup([build(tracks[:1]), build(tracks[1:3]), build(tracks[3:])], query) == lookup([build(tracks)], query)
+
+
+def test_merged_segments_hold_the_same(tracks, query):
+    pieces = [build([track]) for track in tracks]
+    once, twice = merge(pieces), merge([merge(pieces[:2]), merge(pieces[2:])])
+    assert lookup([once], query) == lookup(pieces, query)
+    for name in ("starts", "places", "low", "slots"):
+        np.testing.assert_array_equal(getattr(once, name), getattr(twice, name))
+    assert once.frames == twice.frames == sum(piece.frames for piece in pieces)
+
+
+def test_removed_tracks_are_not_found_and_leave_with_a_merge(tracks, query):
+    others = [track for track in tracks if track[0] not in (7, 9)]
+    expected = flat(slow_lookup(others, query, 1, 1))
+    blanked = without(build(tracks), 7, 9)
+    assert lookup([blanked], query) == expected
+    merged = merge([blanked, build([])])
+    assert lookup([merged], query) == expected
+    assert len(merged.places) == sum(len(hashes) for _, hashes in others)
+    assert set(merged.slots["track"]) == {3, 4_000_000}
+
+
+def test_when_all_are_removed_nothing_is_left(tracks, query):
+    merged = merge([without(build(tracks), 3, 7, 9, 4_000_000)])
+    assert (len(merged.places), len(merged.slots)) == (0, 0)
+    assert lookup([merged], query) == []
+    assert lookup([merge([merged, build(tracks)])], query) == lookup([build(tracks)], query)
+
+
+def test_the_rarest_hashes_are_read_first(tracks, query):
+    segment = build(tracks)
+    found = slow_lookup(tracks, query, 0, 0)
+    assert segment.group_bits > 0
+    hits = lookup([segment], query, 9000, 0, 0)
+    assert 0 < len(hits) < len(flat(found))
+    counts = np.zeros(len(query), np.int64)
+    postings._count(query["hash"].astype(np.int64), 0, 0, segment.starts, segment.group_bits, counts)
+    read = np.argsort(counts, kind="stable")
+    read = read[np.cumsum(counts[read]) <= 9000]
+    assert hits == sorted(hit for i in read for hit in found[i])
+    assert lookup([segment], query, 0) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 5000])
+def test_a_segment_is_sorted_by_hash(count):
+    hashes = some_hashes(count, 6)
+    segment = build([(1, hashes)])
+    groups = np.repeat(np.arange(len(segment.starts) - 1), np.diff(segment.starts.astype(int)))
+    stored = groups << segment.group_bits | segment.low
+    order = np.argsort(hashes["hash"], kind="stable")
+    np.testing.assert_array_equal(stored, hashes["hash"][order])
+    np.testing.assert_array_equal(segment.places, hashes["frame"][order] + segment.slots["start"][0])
+    assert len(segment.starts) == (1 << HASH_BITS - segment.group_bits) + 1
+
+
+def test_neighbours_stay_within_their_bits(tracks):
+    """At the edge of a field, a neighbour is not the next field's."""
+    edge = np.array([(0 << 13 | 0 << 6 | 1, 10), (255 << 13 | 127 << 6 | 63, 10), (4 << 13 | 127 << 6 | 63, 10)], HASH)
+    beyond = np.array([(h ^ 1 << 6, 0) for h in (0, 63 + (127 << 6))] + [(5 << 13 | 0 << 6 | 0, 0)], HASH)
+    for stored in (edge, np.sort(np.concatenate([edge, beyond]), order="hash")):
+        assert lookup([build([(1, stored)])], edge) == flat(slow_lookup([(1, stored)], edge, 1, 1))
+
+
+def test_an_empty_query_and_an_empty_library(tracks, query):
+    assert lookup([build(tracks)], query[:0]) == []
+    assert lookup([], query) == []
+    assert lookup([build([])], query) == []
+
+
+def test_every_place_finds_its_slot():
+    starts = np.array([64, 70, 5000, 5001, 90_000])
+    slots = np.zeros(len(starts), SLOT)
+    slots["start"] = starts
+    ends, _, cells = replace(build([]), slots=slots, frames=100_000).line
+    for place in [*starts, 69, 71, 4095, 4096, 89_999, 99_999]:
+        assert postings._slot_of(place, ends, cells) == np.searchsorted(starts, place, side="right") - 1

@@ -1,0 +1,103 @@
+"""Tracks are searched, sorted and cut into pages."""
+
+import json
+
+import pytest
+
+from core.errors import EarprintError
+from core.tracks import SORTS, Listing, Removed, Track
+
+TITLES = ["Été", "zebra", "Apple", "apple", "Mango"]
+
+
+def a_track(number, title, **others):
+    fields = {"artist": f"Artist {number % 2}", "album": "", "duration": 10.0 - number, "filename": f"{number}.mp3"}
+    return Track(title=title, sha256=str(number), path="", id=number, added="2024-01-01T00:00:00Z", **(fields | others))
+
+
+@pytest.fixture
+def listing():
+    listing = Listing()
+    listing.update(1, lambda: [a_track(i, title).dump() for i, title in enumerate(TITLES, 1)])
+    return listing
+
+
+def ids(page):
+    return [track.id for track in page.tracks]
+
+
+def test_a_track_is_stored_whole_and_told_in_part():
+    track = a_track(1, "Été")
+    assert Track.load(memoryview(track.dump())) == track
+    assert Removed.load(Removed(track, "2024-02-01T00:00:00Z").dump()) == Removed(track, "2024-02-01T00:00:00Z")
+    assert track.to_json().keys() == {"id", "title", "artist", "album", "duration", "filename", "added"}
+    json.dumps(track.to_json())
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("added", [5, 4, 3, 2, 1]),
+        ("title", [3, 4, 5, 2, 1]),
+        ("artist", [4, 2, 3, 5, 1]),
+        ("album", [3, 4, 5, 2, 1]),
+        ("duration", [5, 4, 3, 2, 1]),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 99, None])
+def test_pages_of_any_size_hold_everything_once(listing, sort, expected, limit):
+    found, after = [], None
+    while True:
+        page = listing.page("", sort, limit, after)
+        assert page.total == len(TITLES)
+        found += ids(page)
+        after = page.next
+        if after is None:
+            break
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [("apple", [4, 3]), ("APP", [4, 3]), ("été", [1]), ("artist 1 apple", [3]), ("2.mp3", [2]), ("nothing", []), ("  ", [5, 4, 3, 2, 1])],
+)
+def test_search(listing, search, expected):
+    page = listing.page(search, "added", 50, None)
+    assert (ids(page), page.total, page.next) == (expected, len(expected), None)
+
+
+def test_a_page_of_nothing(listing):
+    assert listing.page("", "added", 0, None).tracks == []
+
+
+def test_a_cursor_stays_where_it_is_when_tracks_come_and_go(listing):
+    after = listing.page("", "added", 2, None).next
+    listing.update(2, lambda: [a_track(i, "x").dump() for i in (1, 2, 3, 5, 6)])
+    assert ids(listing.page("", "added", 2, after)) == [3, 2]
+
+
+def test_it_is_read_again_when_there_is_a_new_revision(listing):
+    listing.update(1, lambda: pytest.fail("nothing has changed"))
+    listing.update(2, lambda: [])
+    assert listing.all() == []
+
+
+@pytest.mark.parametrize("sort", ["", "id", "Title"])
+def test_a_sort_that_does_not_exist(listing, sort):
+    with pytest.raises(EarprintError, match="give one of added, title"):
+        listing.page("", sort, 50, None)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "é", "bnVsbA", "WyJ0aXRsZSIsIDVd", "WyJhZGRlZCIsICJhIl0", "eyJhIjogMX0", "Ww", "e30", "W10", "MQ"]
+)
+def test_cursors_that_are_none(listing, cursor):
+    for sort in SORTS:
+        with pytest.raises(EarprintError, match="cursor"):
+            listing.page("", sort, 50, cursor)
+
+
+def test_a_cursor_of_another_sort(listing):
+    after = listing.page("", "title", 2, None).next
+    with pytest.raises(EarprintError, match="with the same sort"):
+        listing.page("", "album", 2, after)
