@@ -36,12 +36,12 @@ FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one afte
     (np.arange(-0.5, 0.6, 0.125), 1.0 + np.arange(-0.002, 0.0021, 0.0005), (0.0,)),
 )
 
-RIVALS = 5  # wrong candidates whose mean fit the best is compared with
+RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # what stands in for rivals where the library has fewer tracks
-TAIL_START = 0.45  # lead of the best wrong candidate over its rivals: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
-TAIL_SCALE = 0.78
-EVEN_BITS = 6.0  # bits at which a guess is as likely right as wrong
-CONFIDENCE_SLOPE = 1.0  # natural log odds a bit
+TAIL_START = 0.3  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
+TAIL_SCALE = 0.25
+EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
+CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
 TWIN_SHARE = 0.5  # of a track's peaks that another has at the same places, from which on both hold the same recording
@@ -148,11 +148,13 @@ def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
     """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
 
     rivals: the fits of other tracks. They are all wrong if this one is right, and there are more and better ones the larger the library
-    and the more a query sounds like everything: what chance does is measured on the query itself.
+    and the more a query sounds like everything: what chance does is measured on the query itself. Chance fits spread with their size,
+    so the lead is counted in square roots of it.
     """
-    best = np.sort(np.append(rivals, np.full(RIVALS, RIVAL_FIT, np.float32)))[::-1] if len(rivals) < RIVALS else np.sort(rivals)[::-1]
-    lead = fit - float(best[:RIVALS].mean())
-    return (lead - TAIL_START) / TAIL_SCALE / float(np.log(2.0))
+    best = np.sort(np.append(rivals, np.full(max(0, RIVALS - len(rivals)), RIVAL_FIT)))[: -RIVALS - 1 : -1]
+    chance = max(1.0, float(best[0] + best.mean()) / 2)
+    lead = (fit - chance) / np.sqrt(chance)
+    return float((lead - TAIL_START) / (TAIL_SCALE * np.log(2.0)))
 
 
 def confidences(bits: Sequence[float]) -> list[float]:
@@ -168,13 +170,15 @@ def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
     """Whether `other` has at least `TWIN_SHARE` of the peaks, `shift` frames later. PEAK [k] each, of the same stretch."""
     if not len(peaks) or not len(other):
         return False
-    cells = {(int(f), int(b)) for f, b in zip(other["frame"], other["band"], strict=True)}
+    row = 256 + 2 * TWIN_REACH  # bands a frame, with a margin, so that a neighbouring band is never another frame
+    cells = (peaks["frame"].astype(np.int64) + round(shift)) * row + peaks["band"]
+    others = other["frame"].astype(np.int64) * row + other["band"]
     reach = range(-TWIN_REACH, TWIN_REACH + 1)
-    found = sum(
-        any((f + df, b + db) in cells for df in reach for db in reach)
-        for f, b in zip((peaks["frame"] + round(shift)).tolist(), peaks["band"].tolist(), strict=True)
-    )
-    return found >= TWIN_SHARE * len(peaks)
+    found = np.zeros(len(cells), bool)
+    for df in reach:
+        for db in reach:
+            found |= np.isin(cells, others + df * row + db)
+    return bool(found.mean() >= TWIN_SHARE)
 
 
 def _laid_out(

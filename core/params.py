@@ -42,14 +42,14 @@ class Params:
     peak_floor: float = 2.0  # dB above its band's mean that a peak needs
     rank_past: int = 22  # frames before, among whose peaks a peak is ranked: 0.5 s
     rank_ahead: int = 1  # frames after
-    reference_rank: int = 18  # peaks of a lower rank (0 is the strongest) are kept of a reference
-    query_rank: int = 30  # and of a query, in which noise takes places
+    reference_rank: int = 22  # peaks of a lower rank (0 is the strongest) are kept of a reference
+    query_rank: int = 36  # and of a query, in which noise takes places
 
     # peaks -> hashes
     pair_frames: int = 60  # frames between the two peaks of a hash, at most: 1.4 s
     pair_bands: int = 48  # bands between them, at most
     reference_fan: int = 6  # earlier peaks that a reference's peak is paired with
-    query_fan: int = 16  # and a query's
+    query_fan: int = 10  # and a query's
     band_reach: int = 1  # bands that each of a hash's two bands may be away from the reference's
     step_reach: int = 1  # frames that its frame step may be away
 

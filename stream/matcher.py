@@ -21,8 +21,8 @@ from core.warps import WARPS
 LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
-HIT_SECONDS = 6.0  # for which a hit can vote
-LOOKUP_BUDGET = 200_000  # postings read by a look-up at most
+HIT_SECONDS = 5.0  # for which a hit can vote
+LOOKUP_BUDGET = 2_000  # postings read for a frame of sound at most
 NOMINEES = 24  # candidates from plain hits at each look
 WARP_NOMINEES = 4  # from each warp
 WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
@@ -31,6 +31,7 @@ WATCHED = 8  # candidates kept from look to look
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
 MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
+TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_FIT = 0.6  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
 LOST_SECONDS = 5.0  # without support after which a claimed track is no longer playing
@@ -109,7 +110,7 @@ class Matcher:
         self.guesses: tuple[Guess, ...] = ()
         self.absent = 1.0
         self._look = look
-        self._window = round(WINDOW_SECONDS / self.params.frame_seconds)
+        self._window = self._frames(WINDOW_SECONDS)
         self._now = 0  # frames looked at
         self._peaks = np.zeros(0, PEAK)
         self._levels: Levels = np.zeros((0, self.params.n_mels), np.int8)
@@ -168,7 +169,7 @@ class Matcher:
         """Fits the best candidate finely; the next look goes on from there."""
         best = judged[int(np.argmax(judged["fit"]))]
         if best["fit"] >= SUPPORT_FIT:
-            window = round(SHORT_WINDOWS[-1] / self.params.frame_seconds)
+            window = self._frames(SHORT_WINDOWS[-1])
             peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
             refine(best, peaks, field, now, window, self.params)
 
@@ -176,12 +177,11 @@ class Matcher:
         """Looks up the hashes of the peaks between two looks: each plain hash once."""
         first, last = np.searchsorted(self._peaks["frame"], [before, now])
         hashes = hash_query(self._peaks[:last], int(first), 0, self.params)
-        self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET)])
+        self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET * (now - before))])
 
     def _forget(self, now: int) -> None:
-        seconds = self.params.frame_seconds
         self._peaks = self._peaks[self._peaks["frame"] >= now - self._window]
-        self._hits = self._hits[self._hits["frame"] >= now - round(HIT_SECONDS / seconds)]
+        self._hits = self._hits[self._hits["frame"] >= now - self._frames(HIT_SECONDS)]
         drop = max(0, now - self._window - self._levels_from)
         self._levels, self._levels_from = self._levels[drop:], self._levels_from + drop
 
@@ -197,21 +197,21 @@ class Matcher:
         return candidates
 
     def _nominate_warped(self, now: int, count: int) -> Candidates:
-        recent = now - WARP_SECONDS / self.params.frame_seconds
+        recent = now - self._frames(WARP_SECONDS)
         peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= recent)]
         peaks = peaks[peaks["rank"] < self.params.reference_rank]
         found = [np.zeros(0, CANDIDATE)]
         for k in range(count):
             warp = WARPS[(self._turn + k) % len(WARPS)]
             hashes = hash_query(peaks, 0, now, self.params, warp)
-            found.append(nominate(self.index.lookup(hashes, LOOKUP_BUDGET), WARP_NOMINEES, warp))
+            found.append(nominate(self.index.lookup(hashes, LOOKUP_BUDGET * self._frames(WARP_SECONDS)), WARP_NOMINEES, warp))
         self._turn = (self._turn + count) % len(WARPS)
         return np.concatenate(found)
 
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
         wanted = [(int(c["track"]), *self._stretch(c, now - field.first)) for c in candidates]
-        windows = np.array([*(round(s / self.params.frame_seconds) for s in SHORT_WINDOWS), 2 * self._window], np.int32)
+        windows = np.array([*(self._frames(s) for s in SHORT_WINDOWS), 2 * self._window], np.int32)
         return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
 
     def _watch(self, judged: Judged) -> None:
@@ -241,7 +241,7 @@ class Matcher:
 
     def _twins(self, best: Judged) -> list[int]:
         """The numbers of the candidates that hold, where they fit, the same recording as the first."""
-        close = [i for i in range(1, min(len(best), MAX_TWINS)) if best["fit"][i] >= TWIN_FIT * best["fit"][0] >= TWIN_FIT * SUPPORT_FIT]
+        close = [i for i in range(1, min(len(best), MAX_TWINS)) if best["fit"][i] >= TWIN_FIT * best["fit"][0] >= TWIN_FIT * TWIN_FROM]
         if not close:
             return []
         stretches = self.index.stretches([(int(best["track"][i]), *self._stretch(best[i])) for i in (0, *close)])
@@ -264,6 +264,9 @@ class Matcher:
             return self.index.track(track_id)
         except MissingError:  # removed since the look-up
             return None
+
+    def _frames(self, seconds: float) -> int:
+        return round(seconds / self.params.frame_seconds)
 
     def _elapsed(self, now: int) -> float:
         return now * self.params.frame_seconds + self.params.delay
