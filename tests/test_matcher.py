@@ -1,0 +1,273 @@
+"""What is claimed and lost as one sound follows another, what is never claimed, and how much work that is."""
+
+import pickle
+from collections import Counter
+
+import numpy as np
+import pytest
+from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, white_noise
+
+from core.candidates import hash_query
+from core.demo import add_noise, room
+from core.index import Index
+from stream import End, Guesses, Match, Matcher, Recognizer
+
+UNKNOWN = 100  # the first of the seeds that no library here holds
+CERTAIN = 0.99  # confidence of a claim
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    with known_music(tmp_path_factory.mktemp("index")) as index:
+        yield index
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """An index of its own for a test that changes it."""
+    with known_music(tmp_path) as index:
+        yield index
+
+
+def unknown_music(seconds, each=10, rate=RATE):
+    """Track after track that no library here holds."""
+    return np.concatenate([music(UNKNOWN + k, each, rate) for k in range(-(-seconds // each))])[: seconds * rate]
+
+
+class Ledger:
+    """An index that counts what is asked of it."""
+
+    def __init__(self, index):
+        self.index, self.params = index, index.params
+        self.asked = []  # the hashes of each look-up
+        self.stretches_read = 0
+
+    def lookup(self, hashes, budget):
+        self.asked.append(hashes["hash"].copy())
+        return self.index.lookup(hashes, budget)
+
+    def stretches(self, wanted):
+        self.stretches_read += len(wanted)
+        return self.index.stretches(wanted)
+
+    def constellation(self, *args):
+        self.stretches_read += 1
+        return self.index.constellation(*args)
+
+    def track(self, track_id):
+        return self.index.track(track_id)
+
+    def take(self):
+        """The number of look-ups, hashes and stretches since the last call."""
+        taken = len(self.asked), sum(map(len, self.asked)), self.stretches_read
+        self.asked, self.stretches_read = [], 0
+        return taken
+
+    def __reduce__(self):
+        return str, ()
+
+
+# One sound after the other
+
+
+def test_a_passage_of_a_track_after_another_of_the_same_is_one_claim(index):
+    events = listen(index, np.concatenate([clip(1, 2, 8), clip(1, 15, 9)]))
+    assert claims(events) == [("match", 2)]
+
+
+@pytest.mark.parametrize("after", [silence, white_noise, unknown_music])
+def test_what_is_no_longer_playing_is_lost(index, after):
+    events = listen(index, np.concatenate([clip(3, 2, 7), after(18)]))
+    assert claims(events) == [("match", 4), ("lost", 4)]
+    assert events[-1].match.track.id == 4
+
+
+def test_a_short_gap_loses_nothing(index):
+    heard = clip(3, 2, 14).copy()
+    heard[6 * RATE : 8 * RATE] = 0
+    assert claims(listen(index, heard)) == [("match", 4)]
+
+
+def test_a_track_goes_on_being_itself_to_its_end(index):
+    events = listen(index, add_noise(room(music(5), RATE), 10.0))
+    assert claims(events) == [("match", 6)]
+
+
+# The same more than once
+
+
+def remastered(pcm):
+    return add_noise(0.3 * pcm[int(2.5 * RATE) :], 25.0)
+
+
+def test_three_of_a_kind(shelf):
+    kind = {3, learn(shelf, "second", music(2)).id, learn(shelf, "third", music(2)).id}
+    match = listen(shelf, clip(2, 5, 6))[-1].match
+    assert {match.track.id, *(t.id for t in match.twins)} == kind
+
+
+def test_only_the_same_recording_is_a_twin(index):
+    for event in listen(index, clip(2, 5, 8)):
+        if isinstance(event, Guesses | End):
+            assert all(g.twins == () for g in event.guesses)
+
+
+def test_a_loop_is_one_answer(shelf):
+    loop = learn(shelf, "loop", np.tile(music(50, 4), 7))
+    events = listen(shelf, np.tile(music(50, 4), 5)[3 * RATE : 15 * RATE])
+    assert claims(events) == [("match", loop.id)]
+    for event in events:
+        if isinstance(event, Guesses | End):
+            assert sum(g.track.id == loop.id for g in event.guesses) <= 1
+    assert events[-1].match.confidence >= CERTAIN
+
+
+def test_a_chorus_is_placed_by_what_follows_it(shelf):
+    verses, chorus = [music(seed, 6) for seed in (60, 61, 62)], music(63, 6)
+    song = np.concatenate([verses[0], chorus, verses[1], chorus, verses[2]])
+    track = learn(shelf, "song", song)
+    events = listen(shelf, song[18 * RATE :])  # from the second chorus on
+    assert claims(events) == [("match", track.id)]
+    assert events[-1].match.offset == pytest.approx(18, abs=0.2)
+
+
+# The library changes while it listens
+
+
+def heard_as_it_changes(index, pcm, seconds, change):
+    """The events before and after a change to the library that comes so many seconds into the sound."""
+    recognizer = Recognizer(index, RATE)
+    before = recognizer.feed(pcm[: int(seconds * RATE)])
+    change()
+    return before, recognizer.feed(pcm[int(seconds * RATE) :]) + recognizer.finish()
+
+
+def test_a_track_removed_while_it_is_heard_is_lost(shelf):
+    before, after = heard_as_it_changes(shelf, clip(3, 2, 18), 4, lambda: shelf.remove(4))
+    assert claims(before) == [("match", 4)]
+    assert claims(after) == [("lost", 4)]
+    assert all(g.track.id != 4 for e in after if isinstance(e, Guesses) for g in e.guesses)
+
+
+def test_a_track_removed_for_good_while_it_is_heard_is_lost(shelf):
+    before, after = heard_as_it_changes(shelf, clip(3, 2, 18), 4, lambda: shelf.purge([shelf.remove(4).id]))
+    assert claims(before + after) == [("match", 4), ("lost", 4)]
+
+
+def test_a_track_removed_before_it_could_be_claimed_is_not(shelf):
+    before, after = heard_as_it_changes(shelf, clip(3, 2, 10), 0.5, lambda: shelf.remove(4))
+    assert claims(before + after) == []
+    assert after[-1].match is None
+
+
+def test_when_a_track_is_removed_its_twin_is_named(shelf):
+    twin = learn(shelf, "twin", music(3))
+    named = next(e.guess.track.id for e in listen(shelf, clip(3, 2, 6)) if isinstance(e, Match))
+    other = ({4, twin.id} - {named}).pop()
+    _, after = heard_as_it_changes(shelf, clip(3, 2, 18), 4, lambda: shelf.remove(named))
+    assert claims(after) == [("lost", named), ("match", other)]
+
+
+def test_a_removed_track_that_is_restored_is_claimed(shelf):
+    shelf.remove(4)
+    _, after = heard_as_it_changes(shelf, clip(3, 2, 14), 5, lambda: shelf.restore(4))
+    assert claims(after) == [("match", 4)]
+
+
+def test_a_track_learned_while_it_is_heard_is_claimed(shelf):
+    _, after = heard_as_it_changes(shelf, music(70, 16), 5, lambda: learn(shelf, "new", music(70, 16)))
+    assert claims(after) == [("match", len(SEEDS) + 1)]
+
+
+# Saying nothing
+
+
+def hiss(seconds):
+    return 1e-4 * white_noise(seconds)
+
+
+def tone(seconds, hertz=440.0):
+    return np.sin(2 * np.pi * hertz / RATE * np.arange(int(seconds * RATE))).astype(np.float32)
+
+
+def chord(seconds):
+    return (tone(seconds) + tone(seconds, 554.4) + tone(seconds, 659.3)) / 3
+
+
+def brown_noise(seconds):
+    steps = np.cumsum(white_noise(seconds))
+    return (steps - np.convolve(steps, np.ones(4000) / 4000, "same")).astype(np.float32) / 10
+
+
+def clicks(seconds):
+    pcm = silence(seconds)
+    pcm[:: RATE // 3] = 1.0
+    return pcm
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [silence, white_noise, hiss, brown_noise, clicks, tone, chord],
+)
+def test_it_says_nothing_on_what_is_no_music(index, sound):
+    events = listen(index, sound(10))
+    assert claims(events) == []
+    assert events[-1].match is None
+
+
+# Work
+
+
+def test_a_plain_hash_is_looked_up_once(index):
+    """While a claim stands nothing else is looked up, so that each look-up can be accounted for."""
+    ledger = Ledger(index)
+    matcher = Matcher(ledger)
+    peaks, levels = fingerprint(clip(3, 2, 16))
+    middle = len(levels) // 2
+    early = peaks["frame"] < middle
+    assert claims(matcher.feed(peaks[early], levels[:middle], middle)) == [("match", 4)]
+    ledger.take()
+    assert claims(matcher.feed(peaks[~early], levels[middle:], len(levels))) == []
+    asked = Counter(np.concatenate(ledger.asked).tolist())
+    plain = hash_query(peaks, 0, 0, index.params)
+    look = round(0.5 / index.params.frame_seconds)  # frames; no look is longer
+    assert asked <= Counter(plain["hash"][plain["frame"] >= middle - look].tolist())
+    assert asked >= Counter(plain["hash"][(plain["frame"] >= middle) & (plain["frame"] < len(levels) - look)].tolist())
+
+
+def test_work_on_unknown_music_does_not_grow(index):
+    ledger = Ledger(index)
+    matcher = Matcher(ledger)
+    peaks, levels = fingerprint(music(UNKNOWN, 10)[: 8 * RATE])
+    work = []
+    for again in range(4):
+        shifted = peaks.copy()
+        shifted["frame"] += again * len(levels)
+        matcher.feed(shifted, levels, (again + 1) * len(levels))
+        work.append(ledger.take())
+    first, *later = np.array(work[1:])  # in the first there was nothing before it
+    assert np.all(np.array(later) <= 1.2 * first)
+
+
+def test_ten_minutes_cost_ten_times_one(tmp_path):
+    """A minute of music ten times over: each asks for as much as the one before, and nothing piles up."""
+    with Index(tmp_path) as nothing:
+        ledger = Ledger(nothing)
+        matcher = Matcher(ledger, round(1 / nothing.params.frame_seconds))  # a look every second
+        peaks, levels = fingerprint(unknown_music(60))
+        work, kept = [], []
+        for minute in range(10):
+            shifted = peaks.copy()
+            shifted["frame"] += minute * len(levels)
+            events = matcher.feed(shifted, levels, (minute + 1) * len(levels))
+            assert claims(events) == []
+            work.append(ledger.take())
+            kept.append(len(pickle.dumps(matcher)))
+    calls, hashes, _ = np.array(work[1:]).T
+    assert calls.max() <= 1.05 * calls.min()
+    assert hashes.max() <= 1.05 * hashes.min()
+    assert max(kept) <= 1.1 * kept[0]
+
+
+def test_nothing_heard_has_an_end(index):
+    assert Matcher(index).finish(0, 0.0) == [End(0.0, None, (), 1.0)]
