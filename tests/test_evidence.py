@@ -46,6 +46,12 @@ def test_better_rivals_are_less_evidence(fit, rivals, more):
     assert bits(fit, [rival + more for rival in rivals]) <= bits(fit, rivals) + 1e-4
 
 
+@given(fits, many_fits, fits)
+def test_one_more_rival_is_no_more_evidence(fit, rivals, rival):
+    """A larger library only makes it harder; so does a small one, that its few rivals say little."""
+    assert bits(fit, [*rivals, rival]) <= bits(fit, rivals) + 1e-4
+
+
 @given(fits, many_fits)
 def test_the_order_of_rivals_does_not_matter(fit, rivals):
     assert bits(fit, rivals[::-1]) == pytest.approx(bits(fit, rivals), abs=1e-4)
@@ -191,6 +197,16 @@ def test_more_noise_is_less_evidence(index):
     assert means == sorted(means, reverse=True)
     assert means[0] > CLAIM_BITS
     assert means[-1] < 2
+
+
+def test_evidence_keeps_its_promise_on_chance(index):
+    """The best guess on music that is not there: so many bits or more in at most about 2 ** -bits of the cases."""
+    answers = [recognize(index, music(seed, 5), RATE) for seed in UNKNOWN]
+    best = np.array([max((g.bits for g in a.guesses), default=-99) for a in answers])
+    for promised in range(3, 9):
+        assert np.mean(best >= promised) <= 6 * 2.0**-promised + 1 / len(best)
+    assert all(a.match is None for a in answers)
+    assert np.mean([a.absent for a in answers]) > 0.8
 
 
 def test_what_is_known_is_sure_and_what_is_not_is_absent(index):

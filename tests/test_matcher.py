@@ -1,5 +1,6 @@
 """What is claimed and lost as one sound follows another, what is never claimed, and how much work that is."""
 
+import copy
 import pickle
 from collections import Counter
 
@@ -70,6 +71,19 @@ class Ledger:
 # One sound after the other
 
 
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (2, 3)])
+def test_a_track_after_another_is_match_lost_match(index, first, second):
+    events = listen(index, np.concatenate([clip(first, 4, 10), clip(second, 6, 12)]))
+    assert claims(events) == [("match", first + 1), ("lost", first + 1), ("match", second + 1)]
+    assert events[-1].match.track.id == second + 1
+
+
+def test_a_track_that_comes_back_is_claimed_again(index):
+    events = listen(index, np.concatenate([clip(1, 2, 10), clip(2, 5, 10), clip(1, 2, 10)]))
+    assert claims(events) == [("match", 2), ("lost", 2), ("match", 3), ("lost", 3), ("match", 2)]
+    assert events[-1].match.track.id == 2
+
+
 def test_a_passage_of_a_track_after_another_of_the_same_is_one_claim(index):
     events = listen(index, np.concatenate([clip(1, 2, 8), clip(1, 15, 9)]))
     assert claims(events) == [("match", 2)]
@@ -93,11 +107,39 @@ def test_a_track_goes_on_being_itself_to_its_end(index):
     assert claims(events) == [("match", 6)]
 
 
+def test_a_claim_comes_soon_and_where_it_is(index):
+    for seed in SEEDS:
+        match = next(e for e in listen(index, clip(seed, 8, 5)) if isinstance(e, Match))
+        assert match.elapsed < 5
+        assert match.guess.position == pytest.approx(8 + match.elapsed, abs=0.3)
+
+
 # The same more than once
 
 
 def remastered(pcm):
     return add_noise(0.3 * pcm[int(2.5 * RATE) :], 25.0)
+
+
+@pytest.mark.parametrize("copied", [np.array, remastered])
+def test_the_same_recording_twice_is_one_claim_with_its_twin(shelf, copied):
+    twin = learn(shelf, "twin", copied(music(2)))
+    both = {3, twin.id}
+    events = listen(shelf, clip(2, 5, 10))
+    matches = [e.guess for e in events if isinstance(e, Match)]
+    assert len(matches) == len(claims(events)) == 1
+    for guess in (*matches, events[-1].match):
+        assert {guess.track.id, *(t.id for t in guess.twins)} == both
+        assert guess.confidence >= CERTAIN
+
+
+def test_a_twin_is_no_guess_of_its_own(shelf):
+    twin = learn(shelf, "twin", music(2))
+    events = listen(shelf, clip(2, 5, 8))
+    claimed = next(i for i, e in enumerate(events) if isinstance(e, Match))
+    for event in events[claimed:]:
+        if isinstance(event, Guesses | End):
+            assert sum(g.track.id in (3, twin.id) for g in event.guesses) == 1
 
 
 def test_three_of_a_kind(shelf):
@@ -213,6 +255,23 @@ def test_it_says_nothing_on_what_is_no_music(index, sound):
     events = listen(index, sound(10))
     assert claims(events) == []
     assert events[-1].match is None
+
+
+def test_it_says_nothing_at_any_prefix_of_unknown_music(index):
+    """Each second the sound ends for a copy of the recogniser."""
+    rate = index.params.sample_rate  # at which there is no resampler, which cannot be copied
+    pcm = unknown_music(60, rate=rate)
+    recognizer = Recognizer(index, rate)
+    for start in range(0, len(pcm), rate):
+        assert claims(recognizer.feed(pcm[start : start + rate])) == []
+        ended = copy.deepcopy(recognizer, {id(index): index}).finish()
+        assert (claims(ended), ended[-1].match) == ([], None)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1, 3])
+def test_it_says_nothing_on_short_unknown_clips(index, seconds):
+    for seed in range(8):
+        assert claims(listen(index, music(UNKNOWN + seed, 10)[RATE:][: int(seconds * RATE)])) == []
 
 
 # Work

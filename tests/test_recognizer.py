@@ -133,6 +133,13 @@ def test_the_end_comes_once_and_last_and_is_all_of_it(transcript, name):
 
 
 @every_sound
+def test_time_goes_on_and_ends_with_the_sound(transcript, name):
+    seconds, events = transcript(name)
+    times = [0.0, *(e.elapsed for e in events), seconds]
+    assert times == sorted(times)
+
+
+@every_sound
 def test_guesses_come_often_also_when_empty(index, transcript, name):
     seconds, events = transcript(name)
     times = [e.elapsed for e in events if isinstance(e, Guesses)]
@@ -140,6 +147,15 @@ def test_guesses_come_often_also_when_empty(index, transcript, name):
     if seconds > EVERY + index.params.delay:
         assert times[0] <= EVERY + index.params.delay
         assert times[-1] >= seconds - EVERY - index.params.delay
+
+
+@every_sound
+def test_guesses_are_few_and_one_a_track_best_first(transcript, name):
+    for _, guesses, _ in answers(transcript(name)[1]):
+        named = [track.id for g in guesses for track in (g.track, *g.twins)]
+        assert len(guesses) <= 5
+        assert len(set(named)) == len(named)
+        assert [g.confidence for g in guesses] == sorted((g.confidence for g in guesses), reverse=True)
 
 
 @every_sound
@@ -196,6 +212,12 @@ def test_the_end_names_the_claim_that_stands_or_the_last(transcript, name):
     assert (end.match and end.match.track) == (claimed[-1] if claimed else None)
     if end.match:
         assert end.guesses[0] == end.match
+
+
+@every_sound
+def test_the_match_at_the_end_is_certain(transcript, name):
+    match = transcript(name)[1][-1].match
+    assert match is None or match.confidence >= CERTAIN
 
 
 @every_sound
