@@ -36,8 +36,11 @@ FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one afte
     (np.arange(-0.5, 0.6, 0.125), 1.0 + np.arange(-0.002, 0.0021, 0.0005), (0.0,)),
 )
 
+WARP_COST = 0.5  # fit taken from a candidate at another speed or pitch: there are many of them, and few records are played so
+PLAIN_SPEED = 0.012  # up to which a speed counts as the reference's
+PLAIN_CENTS = 25.0
 RIVALS = 5  # wrong candidates that the best is compared with
-RIVAL_FIT = 3.0  # what stands in for rivals where the library has fewer tracks
+RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
 TAIL_START = 0.3  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
 TAIL_SCALE = 0.25
 EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
@@ -55,9 +58,11 @@ JUDGED = np.dtype(
         ("pitch", "<f4"),
         ("fit", "<f4"),
         ("peaks", "<i4"),
+        ("recent", "<f4"),
     ]
 )
-"""A candidate where it fits best; fit: standard deviations over chance; peaks: how many of the reference's were looked for."""
+"""A candidate where it fits best. fit: standard deviations over chance; peaks: how many of the reference's were looked for;
+recent: the fit of the shortest window, less what the whole would have made one expect there."""
 
 Judged = NDArray[np.void]
 
@@ -122,11 +127,19 @@ def judge(
         COARSE_SPEEDS, COARSE_OFFSETS, COARSE_SHIFTS, field.variance,
     )  # fmt: skip
     out["track"] = candidates["track"]
-    out["fit"], out["peaks"] = found[:, 0], found[:, 1]
+    out["peaks"] = found[:, 1]
     out["speed"] = candidates["speed"] * found[:, 3]
     out["place"] = candidates["place"] - found[:, 2] * out["speed"]
     out["pitch"] = candidates["pitch"] + found[:, 4] * _cents_a_band(params)
+    out["fit"] = found[:, 0] - WARP_COST * is_warped(out)
+    expected = found[:, 0] * np.sqrt(found[:, 6] / np.maximum(found[:, 1], 1.0))
+    out["recent"] = found[:, 5] - expected
     return out
+
+
+def is_warped(judged: Judged) -> NDArray[np.bool_]:
+    """Whether each is heard at another speed or pitch than the reference's."""
+    return np.asarray((np.abs(judged["speed"] - 1.0) > PLAIN_SPEED) | (np.abs(judged["pitch"]) > PLAIN_CENTS))
 
 
 def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, params: Params) -> None:
@@ -147,12 +160,13 @@ def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, param
 def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
     """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
 
-    rivals: the fits of other tracks. They are all wrong if this one is right, and there are more and better ones the larger the library
+    rivals: the fits of all candidates of other tracks. They are all wrong if this one is right, and there are more and better ones the
+    larger the library
     and the more a query sounds like everything: what chance does is measured on the query itself. Chance fits spread with their size,
     so the lead is counted in square roots of it.
     """
-    best = np.sort(np.append(rivals, np.full(max(0, RIVALS - len(rivals)), RIVAL_FIT)))[: -RIVALS - 1 : -1]
-    chance = max(1.0, float(best[0] + best.mean()) / 2)
+    best = np.sort(np.append(np.maximum(rivals, RIVAL_FIT), np.full(RIVALS, RIVAL_FIT)))[: -RIVALS - 1 : -1]
+    chance = float(best[0] + best.mean()) / 2
     lead = (fit - chance) / np.sqrt(chance)
     return float((lead - TAIL_START) / (TAIL_SCALE * np.log(2.0)))
 
@@ -240,13 +254,14 @@ def _presence(levels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _coarse(frame, band, edges, own_speeds, presence, ahead, windows, speeds, offsets, shifts, variance):  # type: ignore[no-untyped-def]
-    """For each candidate the best (fit, peaks, offset, speed ratio, shift) over the grid and the windows, float64 [n, 5].
+    """For each candidate the best (fit, peaks, offset, speed ratio, shift) over the grid and the windows, and there the (fit, peaks) of
+    the shortest window: float64 [n, 7].
 
     frame: track frames after the candidate's place, ascending; ahead: frames of the field that lie after `now`.
     """
     frames, bands = presence.shape
     now = frames - ahead
-    out = np.zeros((len(own_speeds), 5), np.float64)
+    out = np.zeros((len(own_speeds), 7), np.float64)
     for c in range(len(own_speeds)):
         best = np.float64(-99.0)
         for speed in speeds:
@@ -254,14 +269,18 @@ def _coarse(frame, band, edges, own_speeds, presence, ahead, windows, speeds, of
             for shift in shifts:
                 for offset in offsets:
                     total, n, w = np.float64(0.0), 0, 0
+                    recent, recent_n = np.float64(0.0), 0
                     to_row = np.float32(offset + 0.5 + now)
                     for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
                         t = int(np.floor(frame[i] * slowness + to_row)) if i >= edges[c] else -1
                         while w < len(windows) and (t < 0 or t < frames - windows[w]):
                             fit = total / np.sqrt((n + PRIOR_PEAKS) * variance)
+                            if w == 0:
+                                recent, recent_n = fit, n
                             if fit > best:
                                 best = fit
                                 out[c, 0], out[c, 1], out[c, 2], out[c, 3], out[c, 4] = fit, n, offset, speed, shift
+                                out[c, 5], out[c, 6] = recent, recent_n
                             w += 1
                         if t < 0 or w == len(windows):
                             break

@@ -21,20 +21,22 @@ from core.warps import WARPS
 LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
-HIT_SECONDS = 5.0  # for which a hit can vote
-LOOKUP_BUDGET = 2_000  # postings read for a frame of sound at most
+HIT_SECONDS = 4.0  # for which a hit can vote
+LOOKUP_BUDGET = 1_000  # postings read for a frame of sound at most
 NOMINEES = 24  # candidates from plain hits at each look
 WARP_NOMINEES = 4  # from each warp
 WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
 WARPS_PER_LOOK = 4  # tried at each look, in turn
 WATCHED = 8  # candidates kept from look to look
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
+PAST = -2.5  # standard deviations by which the last seconds may fall short: below, a candidate was playing and no longer is
+BITS_A_PEAK = 1.0  # that a claim is worth at most: what a fraction of a second says may be a coincidence
 MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_FIT = 0.6  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
-LOST_SECONDS = 5.0  # without support after which a claimed track is no longer playing
+LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
 
 
@@ -121,7 +123,8 @@ class Matcher:
         self._claim: Guess | None = None
         self._supported = 0  # frame at which the claim was last supported
         self._last_claim: Guess | None = None
-        self._best: dict[int, Guess] = {}  # by track, over all looks
+        self._best: dict[int, Guess] = {}  # by track, over the looks since the last change of claim
+        self._duration = np.inf  # seconds of all sound, once it is known
 
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
         """peaks: PEAK [k], levels: int8 [t, n_mels] of the next frames; upto: frames whose peaks are decided."""
@@ -132,18 +135,26 @@ class Matcher:
             events += self._look_at(self._now + self._look, LIVE_EXTRA_BITS)
         return events
 
-    def finish(self, upto: int, duration: float) -> list[Event]:
-        """upto: all frames; duration: seconds heard. Looks once more, without the allowance for many looks, and ends."""
-        events: list[Event] = []
+    def finish(self, peaks: Peaks, levels: Levels, upto: int, duration: float) -> list[Event]:
+        """The last peaks and levels; upto: all frames; duration: seconds heard. Looks once more, without the allowance for many looks,
+        and ends."""
+        self._duration = duration
+        events = self.feed(peaks, levels, upto)
         if upto > self._now:
-            events = self._look_at(upto, 0.0, warps=len(WARPS))
-        guesses = self._final_guesses(duration)
+            events += self._look_at(upto, 0.0, warps=len(WARPS))
+        return [*events, self._end(duration)]
+
+    def _end(self, duration: float) -> End:
+        guesses = sorted(self._best.values(), key=lambda g: -g.bits)[:MAX_GUESSES]
+        guesses = [replace(g, position=g.offset + g.speed * duration) for g in _shared(guesses)]
         match = self._claim or self._last_claim
         if match is not None:
-            match = next((g for g in guesses if g.track.id == match.track.id), match)
-            guesses = (match, *(g for g in guesses if g.track.id != match.track.id))[:MAX_GUESSES]
-        absent = max(0.0, 1.0 - sum(g.confidence for g in guesses))
-        return [*events, End(duration, match, guesses, absent)]
+            match = replace(match, position=match.offset + match.speed * duration)
+            named = {t.id for t in (match.track, *match.twins)}
+            left = 1.0 - match.confidence
+            others = [g for g in guesses if g.track.id not in named][: MAX_GUESSES - 1]
+            guesses = [match, *(replace(g, confidence=g.confidence * left) for g in others)]
+        return End(duration, match, tuple(guesses), max(0.0, 1.0 - sum(g.confidence for g in guesses)))
 
     # One look
 
@@ -225,19 +236,29 @@ class Matcher:
     def _guess(self, judged: Judged, now: int, extra_bits: float) -> tuple[Guess, ...]:
         """One guess a recording, best first."""
         order = judged[np.argsort(-judged["fit"], kind="stable")]
+        order = order[order["recent"] > PAST]
         _, firsts = np.unique(order["track"], return_index=True)
         best = order[np.sort(firsts)]  # the best of each track
-        twins = self._twins(best)
-        others = best[[i for i in range(len(best)) if i not in twins]]
+        twins = [int(best["track"][i]) for i in self._twins(best)]
+        others = [c for c in best if c["track"] not in twins][:MAX_GUESSES]
+        named = twins
         guesses = []
-        for i, candidate in enumerate(others[:MAX_GUESSES]):
+        for candidate in others:
+            named = [*named, int(candidate["track"])]
             track = self._track(int(candidate["track"]))
             if track is not None:
-                bits = lead_bits(float(candidate["fit"]), others["fit"][i + 1 :]) - extra_bits
+                rivals = order["fit"][~np.isin(order["track"], named)]
+                bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * candidate["peaks"]) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
         if guesses and twins:
-            guesses[0] = replace(guesses[0], twins=tuple(t for i in twins if (t := self._track(int(best["track"][i])))))
+            guesses[0] = self._with_twins(guesses[0], twins)
         return _shared(guesses)
+
+    def _with_twins(self, guess: Guess, twins: list[int]) -> Guess:
+        """Of tracks that hold the same recording the claimed one is named, if there is a claim: a name does not change while it plays."""
+        tracks = [t for t in (guess.track, *map(self._track, twins)) if t is not None]
+        first = next((t for t in tracks if self._claim is not None and t.id == self._claim.track.id), guess.track)
+        return replace(guess, track=first, twins=tuple(t for t in tracks if t.id != first.id))
 
     def _twins(self, best: Judged) -> list[int]:
         """The numbers of the candidates that hold, where they fit, the same recording as the first."""
@@ -269,12 +290,14 @@ class Matcher:
         return round(seconds / self.params.frame_seconds)
 
     def _elapsed(self, now: int) -> float:
-        return now * self.params.frame_seconds + self.params.delay
+        return min(now * self.params.frame_seconds + self.params.delay, float(self._duration))
 
     def _report(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
         self.guesses = guesses
         self.absent = max(0.0, 1.0 - sum(g.confidence for g in guesses))
         for guess in guesses:
+            for twin in guess.twins:
+                self._best.pop(twin.id, None)
             known = self._best.get(guess.track.id)
             if known is None or guess.bits >= known.bits:
                 self._best[guess.track.id] = guess
@@ -284,30 +307,26 @@ class Matcher:
         return [*self._claims(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
 
     def _claims(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
-        elapsed = self._elapsed(now)
         best = guesses[0] if guesses else None
         if best is not None and best.confidence >= CLAIM_CONFIDENCE:
             return self._claimed(best, now)
-        if self._claim is not None:
-            mine = next((g for g in guesses if g.track.id == self._claim.track.id), None)
-            if mine is not None and mine is best and mine.bits > 0:
-                self._supported = now
-            if (now - self._supported) * self.params.frame_seconds > LOST_SECONDS:
-                lost, self._claim = self._claim, None
-                return [Lost(elapsed, lost.track.id)]
-        return []
+        if self._claim is None:
+            return []
+        if best is not None and best.track.id == self._claim.track.id and best.bits > -LIVE_EXTRA_BITS:
+            self._supported = now
+        if (now - self._supported) * self.params.frame_seconds <= LOST_SECONDS:
+            return []
+        lost, self._claim = self._claim, None
+        return [Lost(self._elapsed(now), lost.track.id)]
 
     def _claimed(self, best: Guess, now: int) -> list[Event]:
         self._supported = now
         old, self._claim, self._last_claim = self._claim, best, best
         if old is not None and old.track.id == best.track.id:
             return []
+        self._best = {best.track.id: best}
         events: list[Event] = [Match(self._elapsed(now), best)]
         return events if old is None else [Lost(self._elapsed(now), old.track.id), *events]
-
-    def _final_guesses(self, duration: float) -> tuple[Guess, ...]:
-        best = sorted(self._best.values(), key=lambda g: -g.bits)[:MAX_GUESSES]
-        return _shared([replace(g, position=g.offset + g.speed * duration) for g in best])
 
 
 def _distinct(candidates: Candidates) -> Candidates:

@@ -57,9 +57,8 @@ class Recognizer:
 
     def finish(self) -> list[Event]:
         """The sound is over; the last event is `End`."""
-        peaks = self._fingerprinter.finish()
-        events = self._matcher.feed(peaks, self._fingerprinter.levels, self._fingerprinter.upto)
-        return events + self._matcher.finish(self._fingerprinter.upto, self._samples / self._sample_rate)
+        f = self._fingerprinter
+        return self._matcher.finish(f.finish(), f.levels, f.upto, self._samples / self._sample_rate)
 
     @property
     def guesses(self) -> tuple[Guess, ...]:
@@ -69,21 +68,19 @@ class Recognizer:
 
 def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answer:
     """What a whole recording is. pcm: float32 [n] or [n, channels]."""
-    fingerprinter, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK)
-    matcher.feed(fingerprinter.feed(pcm), fingerprinter.levels, fingerprinter.upto)
-    matcher.feed(fingerprinter.finish(), fingerprinter.levels, fingerprinter.upto)
-    return _answer(matcher, fingerprinter.upto, len(pcm) / sample_rate)
+    f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK)
+    matcher.feed(f.feed(pcm), f.levels, f.upto)
+    return _answer(matcher.finish(f.finish(), f.levels, f.upto, len(pcm) / sample_rate))
 
 
 def identify(index: Index, analysis: "Analysis") -> Answer:
     """The same for a file that `core.ingest` has analysed as a query."""
-    matcher = Matcher(index, FILE_LOOK)
     assert analysis.levels is not None, "an analysis made for a query"
-    matcher.feed(analysis.peaks, analysis.levels, len(analysis.levels))
-    return _answer(matcher, len(analysis.levels), analysis.duration)
+    matcher = Matcher(index, FILE_LOOK)
+    return _answer(matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration))
 
 
-def _answer(matcher: Matcher, frames: int, duration: float) -> Answer:
-    end = matcher.finish(frames, duration)[-1]
+def _answer(events: list[Event]) -> Answer:
+    end = events[-1]
     assert isinstance(end, End)
     return Answer(end.match, end.guesses, end.absent, end.elapsed)
