@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from core.candidates import CENTS_PER_OCTAVE, Candidates
-from core.constellation import Levels, Peaks
+from core.constellation import SILENT_LEVEL, Levels, Peaks
 from core.index import Track
 from core.params import Params
 from core.spectrogram import band_hertz
@@ -25,6 +25,7 @@ QUIETEST = -60.0  # 1/4 dB; levels below count as this, so that silence does not
 SPREAD_FLOOR = 2.0  # 1/4 dB, added to a band's standard deviation
 PRESENCE_MIDDLE = 1.0  # standard deviations over the mean at which a cell is half present
 PRESENCE_SLOPE = 3.0  # per standard deviation
+VARIANCE_FLOOR = 1e-4  # added to the presences' variance
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 
 COARSE_OFFSETS = np.arange(-3.0, 3.1, 1.0)  # frames
@@ -36,9 +37,10 @@ FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one afte
     (np.arange(-0.5, 0.6, 0.125), 1.0 + np.arange(-0.002, 0.0021, 0.0005), (0.0,)),
 )
 
-WARP_COST = 0.5  # fit taken from a candidate at another speed or pitch: there are many of them, and few records are played so
+WARP_COST = 1.0  # fit taken from a candidate at another speed or pitch: there are many of them, and few records are played so
 PLAIN_SPEED = 0.012  # up to which a speed counts as the reference's
 PLAIN_CENTS = 25.0
+PAST_SHARE = 0.4  # of the fit expected of the last seconds that a candidate which still plays has at least, give or take
 RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
 TAIL_START = 0.3  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
@@ -47,7 +49,7 @@ EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
-TWIN_SHARE = 0.5  # of a track's peaks that another has at the same places, from which on both hold the same recording
+TWIN_SHARE = 0.55  # of a track's peaks that another has at the same places, from which on both hold the same recording
 TWIN_REACH = 1  # frames and bands by which those may differ
 
 JUDGED = np.dtype(
@@ -62,7 +64,7 @@ JUDGED = np.dtype(
     ]
 )
 """A candidate where it fits best. fit: standard deviations over chance; peaks: how many of the reference's were looked for;
-recent: the fit of the shortest window, less what the whole would have made one expect there."""
+recent: the fit of the shortest window, less the least that the whole makes one expect there."""
 
 Judged = NDArray[np.void]
 
@@ -104,9 +106,13 @@ class Field:
     @classmethod
     def of(cls, levels: Levels, first: int) -> "Field":
         """levels: int8 [t, n_mels], frame `first` and on."""
-        presence = _presence(np.ascontiguousarray(levels))
-        presence -= presence.mean(dtype=np.float64).astype(np.float32)
-        return cls(presence, float(presence.var(dtype=np.float64)) + 1e-4, first)
+        sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
+        presence = _presence(np.ascontiguousarray(levels), sounding)
+        heard = presence[sounding]
+        if not len(heard):
+            return cls(presence, VARIANCE_FLOOR, first)
+        presence[sounding] -= heard.mean(dtype=np.float64).astype(np.float32)
+        return cls(presence, float(heard.var(dtype=np.float64)) + VARIANCE_FLOOR, first)
 
     @property
     def end(self) -> int:
@@ -133,7 +139,7 @@ def judge(
     out["pitch"] = candidates["pitch"] + found[:, 4] * _cents_a_band(params)
     out["fit"] = found[:, 0] - WARP_COST * is_warped(out)
     expected = found[:, 0] * np.sqrt(found[:, 6] / np.maximum(found[:, 1], 1.0))
-    out["recent"] = found[:, 5] - expected
+    out["recent"] = found[:, 5] - PAST_SHARE * expected
     return out
 
 
@@ -161,9 +167,8 @@ def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
     """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
 
     rivals: the fits of all candidates of other tracks. They are all wrong if this one is right, and there are more and better ones the
-    larger the library
-    and the more a query sounds like everything: what chance does is measured on the query itself. Chance fits spread with their size,
-    so the lead is counted in square roots of it.
+    larger the library and the more a query sounds like everything: what chance does is measured on the query itself. Chance fits spread
+    with their size, so the lead is counted in square roots of it.
     """
     best = np.sort(np.append(np.maximum(rivals, RIVAL_FIT), np.full(RIVALS, RIVAL_FIT)))[: -RIVALS - 1 : -1]
     chance = float(best[0] + best.mean()) / 2
@@ -224,30 +229,34 @@ def _cents_a_band(params: Params) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _presence(levels):  # type: ignore[no-untyped-def]
-    """int8 [t, n_mels] -> float32: each cell against its band's mean and spread and its frame's mean, through a sigmoid."""
+def _presence(levels, sounding):  # type: ignore[no-untyped-def]
+    """int8 [t, n_mels] -> float32: each cell against its band's mean and spread and its frame's mean, through a sigmoid; 0 in frames
+    without sound, which say nothing of the others."""
     frames, bands = levels.shape
     mean, spread = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
-    of_frame = np.zeros(frames, np.float32)
+    count = np.float32(0.0)
     for t in range(frames):
-        for b in range(bands):
-            x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
-            mean[b] += x
-            spread[b] += x * x
+        if sounding[t]:
+            count += 1
+            for b in range(bands):
+                x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
+                mean[b] += x
+                spread[b] += x * x
+    out = np.zeros((frames, bands), np.float32)
+    if count == 0:
+        return out
     for b in range(bands):
-        mean[b] /= frames
+        mean[b] /= count
+        spread[b] = 1.0 / (np.sqrt(max(spread[b] / count - mean[b] * mean[b], np.float32(0.0))) + SPREAD_FLOOR)
     for t in range(frames):
-        total = np.float32(0.0)
+        if not sounding[t]:
+            continue
+        of_frame = np.float32(0.0)
         for b in range(bands):
-            total += max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b]
-        of_frame[t] = total / bands
-    for b in range(bands):
-        spread[b] = 1.0 / (np.sqrt(max(spread[b] / frames - mean[b] * mean[b], np.float32(0.0))) + SPREAD_FLOOR)
-    out = np.empty((frames, bands), np.float32)
-    for t in range(frames):
+            of_frame += max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b]
+        of_frame /= bands
         for b in range(bands):
-            x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
-            z = (x - mean[b] - of_frame[t]) * spread[b]
+            z = (max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b] - of_frame) * spread[b]
             out[t, b] = 1.0 / (1.0 + np.exp(-np.float32(PRESENCE_SLOPE) * (z - np.float32(PRESENCE_MIDDLE))))
     return out
 

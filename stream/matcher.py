@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.candidates import CANDIDATE, Candidates, hash_query, nominate
 from core.constellation import PEAK, Levels, Peaks
@@ -27,14 +28,16 @@ NOMINEES = 24  # candidates from plain hits at each look
 WARP_NOMINEES = 4  # from each warp
 WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
 WARPS_PER_LOOK = 4  # tried at each look, in turn
-WATCHED = 8  # candidates kept from look to look
+WATCHED = 12  # candidates kept from look to look
+WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
-PAST = -2.5  # standard deviations by which the last seconds may fall short: below, a candidate was playing and no longer is
-BITS_A_PEAK = 1.0  # that a claim is worth at most: what a fraction of a second says may be a coincidence
+PAST = -1.0  # `recent` below which a candidate was playing and no longer is
+FEW_PEAKS = 8  # that say nothing: a chord may be any song's
+BITS_A_PEAK = 0.6  # that each further one can say at most
 MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
-TWIN_FROM = 6.0  # fit of the best from which twins are looked for
-TWIN_FIT = 0.6  # of the best candidate's fit that a twin has at least
+TWIN_FROM = 9.0  # fit of the best from which twins are looked for
+TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
@@ -178,7 +181,7 @@ class Matcher:
 
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
         """Fits the best candidate finely; the next look goes on from there."""
-        best = judged[int(np.argmax(judged["fit"]))]
+        best = judged[int(np.argmax(np.where(judged["recent"] > PAST, judged["fit"], 0.0)))]
         if best["fit"] >= SUPPORT_FIT:
             window = self._frames(SHORT_WINDOWS[-1])
             peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
@@ -226,7 +229,8 @@ class Matcher:
         return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
 
     def _watch(self, judged: Judged) -> None:
-        best = judged[np.argsort(-judged["fit"], kind="stable")[:WATCHED]]
+        order = _distinct(judged[np.argsort(-judged["fit"], kind="stable")])
+        best = order[_turn_of_its_kind(order["track"]) < WATCHED_A_TRACK][:WATCHED]
         self._watched = np.zeros(len(best), CANDIDATE)
         for name in ("track", "place", "speed", "pitch"):
             self._watched[name] = best[name]
@@ -248,7 +252,7 @@ class Matcher:
             track = self._track(int(candidate["track"]))
             if track is not None:
                 rivals = order["fit"][~np.isin(order["track"], named)]
-                bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * candidate["peaks"]) - extra_bits
+                bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
         if guesses and twins:
             guesses[0] = self._with_twins(guesses[0], twins)
@@ -327,6 +331,15 @@ class Matcher:
         self._best = {best.track.id: best}
         events: list[Event] = [Match(self._elapsed(now), best)]
         return events if old is None else [Lost(self._elapsed(now), old.track.id), *events]
+
+
+def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """How many equal values stand before each: [7, 7, 2, 7] -> [0, 1, 0, 2]."""
+    order = np.argsort(values, kind="stable")
+    first = np.searchsorted(values[order], values[order])
+    out = np.empty(len(values), np.int64)
+    out[order] = np.arange(len(values)) - first
+    return out
 
 
 def _distinct(candidates: Candidates) -> Candidates:

@@ -9,6 +9,7 @@ import pytest
 from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, white_noise
 
 from core.candidates import hash_query
+from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.index import Index
 from stream import End, Guesses, Match, Matcher, Recognizer
@@ -329,4 +330,4 @@ def test_ten_minutes_cost_ten_times_one(tmp_path):
 
 
 def test_nothing_heard_has_an_end(index):
-    assert Matcher(index).finish(0, 0.0) == [End(0.0, None, (), 1.0)]
+    assert Matcher(index).finish(np.zeros(0, PEAK), np.zeros((0, index.params.n_mels), np.int8), 0, 0.0) == [End(0.0, None, (), 1.0)]
