@@ -49,7 +49,7 @@ EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
-TWIN_SHARE = 0.55  # of a track's peaks that another has at the same places, from which on both hold the same recording
+TWIN_SHARE = 0.65  # of a track's peaks that another has at the same places, from which on both hold the same recording
 TWIN_REACH = 1  # frames and bands by which those may differ
 
 JUDGED = np.dtype(

@@ -36,7 +36,7 @@ FEW_PEAKS = 8  # that say nothing: a chord may be any song's
 BITS_A_PEAK = 0.6  # that each further one can say at most
 MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
-TWIN_FROM = 9.0  # fit of the best from which twins are looked for
+TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
@@ -194,9 +194,13 @@ class Matcher:
         self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET * (now - before))])
 
     def _forget(self, now: int) -> None:
-        self._peaks = self._peaks[self._peaks["frame"] >= now - self._window]
         self._hits = self._hits[self._hits["frame"] >= now - self._frames(HIT_SECONDS)]
-        drop = max(0, now - self._window - self._levels_from)
+        self._forget_before(now - self._window)
+
+    def _forget_before(self, frame: int) -> None:
+        self._peaks = self._peaks[self._peaks["frame"] >= frame]
+        self._hits = self._hits[self._hits["frame"] >= frame]
+        drop = max(0, frame - self._levels_from)
         self._levels, self._levels_from = self._levels[drop:], self._levels_from + drop
 
     def _field(self, now: int) -> Field | None:
@@ -245,13 +249,11 @@ class Matcher:
         best = order[np.sort(firsts)]  # the best of each track
         twins = [int(best["track"][i]) for i in self._twins(best)]
         others = [c for c in best if c["track"] not in twins][:MAX_GUESSES]
-        named = twins
         guesses = []
         for candidate in others:
-            named = [*named, int(candidate["track"])]
             track = self._track(int(candidate["track"]))
             if track is not None:
-                rivals = order["fit"][~np.isin(order["track"], named)]
+                rivals = order["fit"][~np.isin(order["track"], [*twins, int(candidate["track"])])]
                 bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
         if guesses and twins:
@@ -329,8 +331,11 @@ class Matcher:
         if old is not None and old.track.id == best.track.id:
             return []
         self._best = {best.track.id: best}
-        events: list[Event] = [Match(self._elapsed(now), best)]
-        return events if old is None else [Lost(self._elapsed(now), old.track.id), *events]
+        match = Match(self._elapsed(now), best)
+        if old is None:
+            return [match]
+        self._forget_before(now - self._frames(SHORT_WINDOWS[0]))  # what spoke for the old claim would soon speak again
+        return [Lost(self._elapsed(now), old.track.id), match]
 
 
 def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:
