@@ -1,46 +1,55 @@
-"""The index: tracks, their constellations, and the posting lists of their hashes, in one LMDB environment and the files beside it.
+"""The index: tracks, their constellations, and the posting lists of their hashes, in one LMDB environment.
 
 Nothing else imports lmdb, and nothing of lmdb leaves this file. Each method is one transaction: a track is added or removed as a
 whole, several processes may read while one writes, and readers see a change at their next call.
 
-    about         "params", "next_track", "next_segment", "staged": the params of `fresh`
+    about         "params", "layout", "next_track", "next_segment"; "staged": the params of `fresh`; "merging": see below
     tracks        id -> the track as JSON               bin: the same, for removed tracks
     sums          SHA-256 -> id
     peaks         id -> packed constellation            (of removed tracks too, so that a removal can be undone)
-    slots         segment -> whose postings it holds    (a removed track's slot is blank)
+    lines         segment -> whose postings it holds    (`postings.Line`; a removed track's slot is blank)
+    segments      segment, part -> its postings         (`postings.Part`, read where LMDB has mapped it)
     fresh         id -> packed constellation, made by another front end for the next rebuild
 
-Postings live in segments, each sorted by hash (`postings.Segment`), in a file each (`segments.SegmentFiles`). An add writes a new one and
-merges it with older ones of its size: so there are few, and each posting is written again only as often as the library doubles.
+Postings live in segments, each sorted by hash. An add writes a new one. Then, as long as there are two of about a size, they are merged:
+so there are few, and each posting is written again only as often as the library doubles. Two segments, A and B, become a third one, C,
+part by part, in a transaction each: thus the pages that one part leaves behind serve the next ones, and the file stays near the size of
+what is in it. Between two parts all is there exactly once, some of it in C, the rest in A and B; "merging" names the three, and whoever
+adds next goes on with them.
 """
 
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import lmdb
-import numpy as np
 
 from core import postings
 from core.constellation import MAX_FRAME, Peaks, pack, unpack
 from core.errors import ConflictError, EarprintError, MissingError, VersionError
 from core.hashes import Hashes, reference_hashes
 from core.params import Params
-from core.postings import SLOT, Hits, Segment
-from core.segments import SegmentFiles
+from core.postings import EMPTY, PARTS, Hits, Line, Part, Segment
 from core.tracks import Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 MAP_SIZE = 1 << 40  # bytes of address space; the file grows as needed
 MAX_READERS = 512  # threads that read at a time, of all processes
-MAX_SEGMENT = 1 << 26  # postings, 330 MB; a merge never writes more than this at once
+MAX_SEGMENT = 1 << 26  # postings, 330 MB; nothing is merged to more
+SMALL_SEGMENT = 1 << 16  # postings; what is merged to no more is merged by the add itself, to save transactions
+OF_A_SIZE = 2  # times the postings of the smaller one that the larger of two segments may have to be merged
 REBUILD_TRACKS = 256  # whose postings are made at a time
-DATABASES = ("about", "tracks", "bin", "sums", "peaks", "slots", "fresh")
+LAYOUT = b"1"  # raise when postings are stored otherwise
+DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh")
+PART_KEY = struct.Struct(">QB")  # segment, part
+MERGING = struct.Struct(">QQQ")  # A, B, C
 
 
 class Index:
@@ -55,12 +64,10 @@ class Index:
         if readonly and not (self.path / "data.mdb").exists():
             raise EarprintError(f"there is no index in {self.path}: add some music first")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._files = SegmentFiles(self.path / "segments")
         self._lock = threading.Lock()
-        self._segments: dict[int, Segment] = {}  # as of revision `_segments_of`
+        self._segments: dict[int, Segment] = {}  # as of revision `_segments_of`, read in place
         self._segments_of = -1
         self._listing = Listing()
-        # Commits wait for the disk, all of them: the files of a transaction that a power cut took back would be gone.
         self._env = lmdb.open(str(self.path), map_size=MAP_SIZE, max_dbs=len(DATABASES), max_readers=MAX_READERS, readonly=readonly)
         try:
             self._env.reader_check()  # entries of processes that were killed would keep old pages from being reused
@@ -68,7 +75,7 @@ class Index:
                 self._create(params or Params())
             self._db = self._tables()
             self.params = self._stored_params()
-            if not any_version and self.params != (params or replace(self.params, **Params.versions())):
+            if not any_version and not self._is_current(params or replace(self.params, **Params.versions())):
                 raise self._outdated()
         except BaseException:
             self._env.close()
@@ -89,8 +96,12 @@ class Index:
     def _create(self, params: Params) -> None:
         with self._env.begin(write=True) as txn:
             db = {name: self._env.open_db(name.encode(), txn=txn) for name in DATABASES}
-            txn.put(b"params", params.to_json().encode(), db=db["about"], overwrite=False)
-            self._files.sweep([_number(key) for key, _ in txn.cursor(db=db["slots"])])
+            if txn.put(b"params", params.to_json().encode(), db=db["about"], overwrite=False):
+                txn.put(b"layout", LAYOUT, db=db["about"])
+
+    def _is_current(self, params: Params) -> bool:
+        with self._env.begin(db=self._db["about"]) as txn:
+            return self.params == params and txn.get(b"layout") == LAYOUT
 
     def _stored_params(self) -> Params:
         with self._env.begin(db=self._db["about"]) as txn:
@@ -120,6 +131,7 @@ class Index:
                     fresh.append((track.id, hashes))
                 result.append((track, is_new))
             self._add_segment(txn, fresh)
+        self._merge()
         return result
 
     def remove(self, track_id: int) -> Track:
@@ -129,22 +141,22 @@ class Index:
             txn.delete(_key(track_id), db=self._db["tracks"])
             txn.delete(track.sha256.encode(), db=self._db["sums"])
             txn.put(_key(track_id), Removed(track, _now()).dump(), db=self._db["bin"])
-            self._blank_slot(txn, track_id)
+            self._blank_slots(txn, track_id)
         return track
 
     def restore(self, track_id: int) -> Track:
         """Puts a removed track back under its number. Raises MissingError, or ConflictError when its file was added again since."""
         with self._write() as txn:
-            row = txn.pop(_key(track_id), db=self._db["bin"]) if _is_number(track_id) else None
-            if row is None:
+            track = self._take_from_bin(txn, track_id)
+            if track is None:
                 raise MissingError(f"there is no track {track_id} to restore")
-            track = Removed.load(row).track
             known = txn.get(track.sha256.encode(), db=self._db["sums"])
             if known is not None:
                 raise ConflictError(f"track {track_id} was added again as track {_number(known)}: nothing to restore")
             packed = bytes(txn.get(_key(track_id), db=self._db["peaks"]))
             self._put(txn, track, packed)
             self._add_segment(txn, [(track_id, reference_hashes(unpack(packed), self.params))])
+        self._merge()
         return track
 
     def removed(self) -> list[Removed]:
@@ -157,10 +169,10 @@ class Index:
         with self._write() as txn:
             gone = []
             for track_id in ids:
-                row = txn.pop(_key(track_id), db=self._db["bin"])
-                if row is not None:
+                track = self._take_from_bin(txn, track_id)
+                if track is not None:
                     txn.delete(_key(track_id), db=self._db["peaks"])
-                    gone.append(Removed.load(row).track)
+                    gone.append(track)
         return gone
 
     def update(
@@ -197,14 +209,15 @@ class Index:
 
     def stats(self) -> dict[str, float]:
         """tracks, seconds of sound, postings, bytes on disk, segments."""
-        everything, segments = self._current_listing().all(), self._current_segments()
-        pages = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        everything = self._current_listing().all()
+        with self._env.begin(buffers=True) as txn:
+            sizes = [segment.size for segment in self._current_segments(txn)]
         return {
             "tracks": len(everything),
             "seconds": sum(t.duration for t in everything),
-            "postings": sum(len(s.places) for s in segments),
-            "bytes": pages + sum(s.starts.nbytes + s.places.nbytes + s.low.nbytes for s in segments),
-            "segments": len(segments),
+            "postings": sum(sizes),
+            "bytes": (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"],
+            "segments": len(sizes),
         }
 
     @property
@@ -225,7 +238,8 @@ class Index:
 
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
         """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""
-        return postings.lookup(self._current_segments(), hashes, self.params.band_reach, self.params.step_reach, budget)
+        with self._env.begin(buffers=True) as txn:
+            return postings.lookup(self._current_segments(txn), hashes, self.params.band_reach, self.params.step_reach, budget)
 
     # Rebuilding
 
@@ -253,15 +267,18 @@ class Index:
         with self._write() as txn:
             for track in self._everything(txn):
                 txn.put(_key(track.id), self._constellation_for(txn, track.id, params), db=self._db["peaks"])
-            txn.put(b"params", params.to_json().encode(), db=self._db["about"])
-            for name in ("slots", "fresh"):
+            for name, value in (("params", params.to_json().encode()), ("layout", LAYOUT)):
+                txn.put(name.encode(), value, db=self._db["about"])
+            for name in ("lines", "segments", "fresh"):
                 txn.drop(self._db[name], delete=False)
+            txn.delete(b"merging", db=self._db["about"])
             ids = [_number(key) for key, _ in txn.cursor(db=self._db["tracks"])]
             for first in range(0, len(ids), REBUILD_TRACKS):
                 some = [(i, bytes(txn.get(_key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
                 self._add_segment(txn, [(i, reference_hashes(unpack(packed), params)) for i, packed in some])
                 progress(first + len(some), len(ids))
         self.params = params
+        self._merge()
 
     def _everything(self, txn: Any) -> list[Track]:
         tracks = (Track.load(row) for _, row in txn.cursor(db=self._db["tracks"]))
@@ -279,12 +296,9 @@ class Index:
 
     @contextmanager
     def _write(self) -> Iterator[Any]:
-        """A transaction for writing; the files of segments that it merged are deleted once it is on the disk."""
-        with self._env.begin(write=True) as txn:
-            before, first = self._alive(txn), self._next(txn, "next_segment")
+        """A transaction for writing. What it reads is valid until it writes."""
+        with self._env.begin(write=True, buffers=True) as txn:
             yield txn
-            merged = (before | set(range(first, self._next(txn, "next_segment")))) - self._alive(txn)
-        self._files.delete(merged)
 
     def _numbered(self, txn: Any, new: NewTrack) -> tuple[Track, bool]:
         """The track to store, and True; or the one that holds this file, and False."""
@@ -306,12 +320,17 @@ class Index:
         txn.put(track.sha256.encode(), _key(track.id), db=self._db["sums"])
         txn.put(_key(track.id), packed, db=self._db["peaks"])
 
-    def _next(self, txn: Any, counter: str) -> int:
-        last = txn.get(counter.encode(), db=self._db["about"])
-        return 1 if last is None else _number(last)
+    def _take_from_bin(self, txn: Any, track_id: int) -> Track | None:
+        row = txn.get(_key(track_id), db=self._db["bin"]) if _is_number(track_id) else None
+        if row is None:
+            return None
+        track = Removed.load(row).track
+        txn.delete(_key(track_id), db=self._db["bin"])
+        return track
 
     def _take(self, txn: Any, counter: str) -> int:
-        number = self._next(txn, counter)
+        last = txn.get(counter.encode(), db=self._db["about"])
+        number = 1 if last is None else _number(last)
         txn.put(counter.encode(), _key(number + 1), db=self._db["about"])
         return number
 
@@ -322,61 +341,128 @@ class Index:
 
     # Segments
 
-    def _alive(self, txn: Any) -> set[int]:
-        return {_number(key) for key in txn.cursor(db=self._db["slots"]).iternext(values=False)}
+    def _current_segments(self, txn: Any) -> list[Segment]:
+        """All of them, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
 
-    def _current_segments(self) -> list[Segment]:
-        """All of them, as of the latest transaction. Raises VersionError when the index was rebuilt with other numbers meanwhile."""
+        To fetch a value is to touch each of its pages, for lmdb makes sure that it is in memory. So what was fetched is kept for other
+        transactions of the same revision, and only for those: they see the same pages at the same addresses.
+        """
         with self._lock:
-            while self._segments_of < self.revision:
-                with self._env.begin() as txn:
-                    self._refresh_segments(txn)
+            if self._segments_of != txn.id():
+                if Params.from_json(bytes(txn.get(b"params", db=self._db["about"])).decode()) != self.params:
+                    raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
+                self._segments = self._read_segments(txn, self._segments)
+                self._segments_of = txn.id()
             return list(self._segments.values())
 
-    def _refresh_segments(self, txn: Any) -> None:
-        if Params.from_json(bytes(txn.get(b"params", db=self._db["about"])).decode()) != self.params:
-            raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
-        try:
-            self._segments = self._read_segments(txn, self._segments)
-            self._segments_of = txn.id()
-        except FileNotFoundError:
-            if txn.id() == self.revision:  # else it was merged since the transaction began
-                raise EarprintError(f"the index in {self.path} lacks a file: run `earprint rebuild` with this data folder") from None
-
     def _read_segments(self, txn: Any, known: dict[int, Segment]) -> dict[int, Segment]:
-        """The segments by number, oldest first. Those in `known` are mapped already; only their slots may have changed."""
-        segments = {}
-        for key, blob in txn.cursor(db=self._db["slots"]):
-            number, slots = _number(key), np.frombuffer(bytes(blob), SLOT)
-            segments[number] = replace(known[number], slots=slots) if number in known else self._files.read(number, slots)
-        return segments
+        """The segments by number, valid as long as the transaction, or until it writes. Lines as in `known` are taken from there."""
+        lines = self._read_lines(txn)
+        parts = {number: [EMPTY] * PARTS for number in lines}
+        for key, row in txn.cursor(db=self._db["segments"]):
+            number, part = PART_KEY.unpack(key)
+            parts[number][part] = postings.read_part(row)
+        return {number: Segment(_same_or(line, known.get(number)), tuple(parts[number])) for number, line in lines.items()}
+
+    def _read_lines(self, txn: Any) -> dict[int, Line]:
+        return {_number(key): Line.load(bytes(row)) for key, row in txn.cursor(db=self._db["lines"])}
 
     def _add_segment(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
-        """Writes the tracks' postings, merged with newer segments while those are not larger than what they are merged with."""
+        """Writes the tracks' postings, merged with small segments while those are of about their size."""
         if not tracks:
             return
         new = postings.build(tracks)
-        older = self._read_segments(txn, {})
-        while older:
-            number, last = older.popitem()
-            size = len(new.places) + len(last.places)
-            if len(last.places) > 2 * len(new.places) or size > MAX_SEGMENT:
+        merged = []
+        for number, small in self._settled_segments(txn):
+            if small.size > OF_A_SIZE * new.size or small.size + new.size > SMALL_SEGMENT:
                 break
-            new = postings.merge([last, new])
-            txn.delete(_key(number), db=self._db["slots"])
-        number = self._take(txn, "next_segment")
-        self._files.write(number, new)
-        txn.put(_key(number), new.slots.tobytes(), db=self._db["slots"])
+            new = postings.merge([small, new])
+            merged.append(number)
+        for number in merged:
+            self._delete_segment(txn, number)
+        self._put_segment(txn, new)
 
-    def _blank_slot(self, txn: Any, track_id: int) -> None:
+    def _settled_segments(self, txn: Any) -> list[tuple[int, Segment]]:
+        """Those that are not being merged, with their numbers, smallest first."""
+        merging = self._merging(txn)
+        segments = self._read_segments(txn, {}).items()
+        return sorted((item for item in segments if item[0] not in merging), key=lambda item: item[1].size)
+
+    def _merging(self, txn: Any) -> tuple[int, ...]:
+        """The numbers of A, B and C while there is a merge, else none."""
+        row = txn.get(b"merging", db=self._db["about"])
+        return () if row is None else MERGING.unpack(row)
+
+    def _merge(self) -> None:
+        """Merges segments while two of them are of a size: first those that somebody has begun with."""
+        more = True
+        while more:
+            with self._write() as txn:
+                more = self._merge_part(txn)
+
+    def _merge_part(self, txn: Any) -> bool:
+        """Merges the next part of two segments; False when there is nothing to merge."""
+        numbers = self._merging(txn) or self._begin_merge(txn)
+        if not numbers:
+            return False
+        *old, new = numbers
+        part = min(self._first_part(txn, number) for number in old)
+        if part < PARTS:
+            lines = [Line.load(bytes(txn.get(_key(number), db=self._db["lines"]))) for number in old]
+            keys = [PART_KEY.pack(number, part) for number in old]
+            parts = [postings.read_part(txn.get(key, EMPTY, db=self._db["segments"])) for key in keys]
+            self._put_part(txn, new, part, postings.merge_parts(lines, parts))
+            for key in keys:
+                txn.delete(key, db=self._db["segments"])
+        else:
+            for number in old:
+                txn.delete(_key(number), db=self._db["lines"])
+            txn.delete(b"merging", db=self._db["about"])
+        return True
+
+    def _first_part(self, txn: Any, number: int) -> int:
+        """The first part that a segment has; `PARTS` when it has none."""
+        cursor = txn.cursor(db=self._db["segments"])
+        found = cursor.set_range(PART_KEY.pack(number, 0))
+        owner, part = PART_KEY.unpack(cursor.key()) if found else (None, PARTS)
+        return part if owner == number else PARTS
+
+    def _begin_merge(self, txn: Any) -> tuple[int, ...]:
+        """Chooses the smallest two segments that are of a size."""
+        for (smaller, a), (larger, b) in pairwise(self._settled_segments(txn)):
+            if b.size <= OF_A_SIZE * a.size and a.size + b.size <= MAX_SEGMENT:
+                line = postings.merge_lines([a.line, b.line])
+                numbers = smaller, larger, self._take(txn, "next_segment")
+                txn.put(_key(numbers[2]), line.dump(), db=self._db["lines"])
+                txn.put(b"merging", MERGING.pack(*numbers), db=self._db["about"])
+                return numbers
+        return ()
+
+    def _put_segment(self, txn: Any, segment: Segment) -> None:
+        number = self._take(txn, "next_segment")
+        txn.put(_key(number), segment.line.dump(), db=self._db["lines"])
+        for part, numbers in enumerate(segment.parts):
+            self._put_part(txn, number, part, numbers)
+
+    def _put_part(self, txn: Any, number: int, part: int, numbers: Part) -> None:
+        if numbers is not EMPTY:
+            txn.put(PART_KEY.pack(number, part), numbers.data, db=self._db["segments"])
+
+    def _delete_segment(self, txn: Any, number: int) -> None:
+        txn.delete(_key(number), db=self._db["lines"])
+        for part in range(PARTS):
+            txn.delete(PART_KEY.pack(number, part), db=self._db["segments"])
+
+    def _blank_slots(self, txn: Any, track_id: int) -> None:
         """Makes a track's postings count for nobody; the next merge drops them."""
-        for key, blob in txn.cursor(db=self._db["slots"]):
-            slots = np.frombuffer(blob, SLOT).copy()
-            mine = slots["track"] == track_id
-            if mine.any():
-                slots["track"][mine] = 0
-                txn.put(key, slots.tobytes(), db=self._db["slots"])
-                return
+        for number, line in self._read_lines(txn).items():
+            if track_id in line.slots["track"]:
+                txn.put(_key(number), line.without(track_id).dump(), db=self._db["lines"])
+
+
+def _same_or(line: Line, known: Segment | None) -> Line:
+    """The known segment's when it is the same: what was derived from it need not be made again."""
+    return known.line if known and known.line.dump() == line.dump() else line
 
 
 def _is_number(track_id: int) -> bool:

@@ -1,10 +1,17 @@
 """Posting lists: where each hash occurs in a number of tracks. Segments of them are what the index stores.
 
-A segment lays its tracks end to end on one line of frames (`slots` says where each begins), so that a posting is one number: the
-place on that line. The postings are sorted by hash; `starts` says where the postings of each group of neighbouring hashes begin, and
-`low` holds the lowest bits of each posting's hash. That is five bytes a posting, and a run of neighbouring hashes is one run of postings.
+A segment lays its tracks end to end on one line of frames (`Line`), so that a posting is one number: the place on that line. The
+postings are sorted by hash and split into `PARTS` equal ranges of hashes, each of which is stored as one array of numbers (`Part`):
+
+    group bits, postings    u32, u32
+    starts                  u32 [groups + 1]    where the postings of each group of neighbouring hashes begin
+    places                  u32 [postings]
+    low                     u8 [postings]       the lowest `group bits` of each posting's hash; filled up to whole u32
+
+That is five bytes a posting, and a run of neighbouring hashes is one run of postings in one part: it has one earlier band.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +22,13 @@ from numpy.typing import NDArray
 
 from core.hashes import BAND_STEP_BITS, HASH_BITS, STEP_BITS, Hashes
 
+PARTS = 64  # a power of two; a merge frees and takes pages part by part, so with fewer the file grows further beyond what is in it
+PART_BITS = HASH_BITS - PARTS.bit_length() + 1  # of a hash, that tell it from the others of its part
 MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte
 POSTINGS_PER_GROUP = 4  # about as many, so that the table of groups stays small beside the postings
 SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
+LINE_HEADER = struct.Struct("<Q")  # frames
 
 SLOT = np.dtype([("start", "<u4"), ("track", "<u4")])
 """start: place of the track's frame 0; track: its id, 0 once it was removed."""
@@ -28,28 +38,50 @@ HIT = np.dtype([("track", "<u4"), ("offset", "<i4"), ("frame", "<i4")])
 
 Hits = NDArray[np.void]
 Slots = NDArray[np.void]
-Line = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-"""Where each slot starts, and at last where the line ends; each slot's track; the slot that each cell begins in."""
+Part = NDArray[np.uint32]
+
+EMPTY: Part = np.frombuffer(np.array([PART_BITS, 0, 0, 0], np.uint32).tobytes(), np.uint32)
+"""No postings: one group of all hashes."""
 
 
-@dataclass(frozen=True)
-class Segment:
-    """Some tracks' postings. places: u32 [n]; low: u8 [n]; starts: u32 [groups + 1]; slots: SLOT [m]; frames: length of the line."""
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Whose frames lie where. slots: SLOT [m], by start; frames: the length of the line."""
 
     slots: Slots
     frames: int
-    starts: NDArray[np.uint32]
-    places: NDArray[np.uint32]
-    low: NDArray[np.uint8]
-
-    @property
-    def group_bits(self) -> int:
-        return HASH_BITS - (len(self.starts) - 1).bit_length() + 1
 
     @cached_property
-    def line(self) -> Line:
+    def columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Where each slot starts, and at last where the line ends; each slot's track; the slot that each cell begins in."""
         starts = self.slots["start"].astype(np.int64)
         return np.append(starts, self.frames), self.slots["track"].astype(np.int64), _cells(starts, self.frames)
+
+    def without(self, track: int) -> "Line":
+        """The postings of this track then count for nobody, and the next merge drops them."""
+        slots = self.slots.copy()
+        slots["track"][slots["track"] == track] = 0
+        return Line(slots, self.frames)
+
+    def dump(self) -> bytes:
+        return LINE_HEADER.pack(self.frames) + self.slots.tobytes()
+
+    @classmethod
+    def load(cls, row: bytes) -> "Line":
+        return cls(np.frombuffer(row, SLOT, offset=LINE_HEADER.size), *LINE_HEADER.unpack_from(row))
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Some tracks' postings: `PARTS` parts."""
+
+    line: Line
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of postings."""
+        return sum(int(part[1]) for part in self.parts)
 
 
 def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
@@ -60,23 +92,43 @@ def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
         slots[slot] = start, track
         start += int(hashes["frame"].max(initial=0)) + 1 + SLOT_GAP
     everything = np.concatenate([np.zeros(0, np.uint32), *(hashes["hash"] for _, hashes in tracks)])
-    segment, ends = _unfilled(slots, start, np.bincount(everything, minlength=1 << HASH_BITS))
+    counts = np.bincount(everything, minlength=1 << HASH_BITS).reshape(PARTS, -1)
+    ends, places = _room(counts.ravel())
     for begin, (_, hashes) in zip(slots["start"], tracks, strict=True):
-        _fill(hashes["hash"], hashes["frame"], int(begin), ends, segment.places)
-    return segment
+        _fill(hashes["hash"], hashes["frame"], int(begin), ends, places)
+    borders = np.cumsum(counts.sum(axis=1))[:-1]
+    return Segment(Line(slots, start), tuple(_part(*part) for part in zip(counts, np.split(places, borders), strict=True)))
 
 
 def merge(segments: Sequence[Segment]) -> Segment:
     """One segment of several, without the postings of removed tracks."""
-    counts = np.zeros(1 << HASH_BITS, np.int64)
-    for s in segments:
-        _tally(s.starts, s.group_bits, s.places, s.low, *s.line, counts)
-    bases = np.cumsum([0, *(s.frames for s in segments)])
-    slots = np.concatenate([_shifted(s.slots[s.slots["track"] > 0], base) for s, base in zip(segments, bases[:-1], strict=True)])
-    merged, ends = _unfilled(slots, int(bases[-1]), counts)
-    for s, base in zip(segments, bases[:-1], strict=True):
-        _move(s.starts, s.group_bits, s.places, s.low, *s.line, base, ends, merged.places)
-    return merged
+    lines = [s.line for s in segments]
+    return Segment(merge_lines(lines), tuple(merge_parts(lines, parts) for parts in zip(*(s.parts for s in segments), strict=True)))
+
+
+def merge_lines(lines: Sequence[Line]) -> Line:
+    """One line after the other; slots of removed tracks are left out."""
+    bases = _bases(lines)
+    slots = np.concatenate([line.slots for line in lines])
+    slots["start"] += np.repeat(bases[:-1], [len(line.slots) for line in lines]).astype(np.uint32)
+    return Line(slots[slots["track"] > 0], int(bases[-1]))
+
+
+def merge_parts(lines: Sequence[Line], parts: Sequence[Part]) -> Part:
+    """One part of the merged segment: of the same part of each segment, on its line."""
+    counts = np.zeros(1 << PART_BITS, np.int64)
+    for line, part in zip(lines, parts, strict=True):
+        _tally(part, *line.columns, counts)
+    ends, places = _room(counts)
+    for line, part, base in zip(lines, parts, _bases(lines)[:-1], strict=True):
+        _move(part, *line.columns, base, ends, places)
+    return _part(counts, places)
+
+
+def read_part(row: bytes | memoryview) -> Part:
+    """A part where it lies; a copy where that is not at a whole number of u32, as small values in a page may."""
+    part = np.frombuffer(row, np.uint32)
+    return part if part.flags.aligned else np.frombuffer(bytes(row), np.uint32)
 
 
 def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_reach: int, budget: int) -> Hits:
@@ -89,12 +141,12 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     wanted, frames = hashes["hash"][by_hash].astype(np.int64), hashes["frame"][by_hash]
     counts = np.zeros(len(wanted), np.int64)
     for s in segments:
-        _count(wanted, band_reach, step_reach, s.starts, s.group_bits, counts)
+        _count(wanted, band_reach, step_reach, s.parts, counts)
     cheap = _affordable(counts[np.argsort(by_hash)], budget)[by_hash]
     out = np.empty((int(counts[cheap].sum()), 3), np.int32)
     found = 0
     for s in segments:
-        found = _collect(wanted[cheap], frames[cheap], band_reach, step_reach, s.starts, s.group_bits, s.places, s.low, *s.line, out, found)
+        found = _collect(wanted[cheap], frames[cheap], band_reach, step_reach, s.parts, *s.line.columns, out, found)
     return out[:found].view(HIT)[:, 0]
 
 
@@ -106,19 +158,36 @@ def _affordable(counts: NDArray[np.int64], budget: int) -> NDArray[np.bool_]:
     return cheap
 
 
-def _shifted(slots: Slots, base: int) -> Slots:
-    slots["start"] += np.uint32(base)
-    return slots
+def _bases(lines: Sequence[Line]) -> NDArray[np.int64]:
+    """Where each line begins when they are laid end to end, and where the last one ends."""
+    return np.cumsum([0, *(line.frames for line in lines)])
 
 
-def _unfilled(slots: Slots, frames: int, counts: NDArray[np.int64]) -> tuple[Segment, NDArray[np.int64]]:
-    """A segment with room for `counts[hash]` postings of each hash, and the number of each hash's first one."""
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    groups = max(int(ends[-1]) // POSTINGS_PER_GROUP, 1).bit_length()
-    group_bits = min(max(HASH_BITS - groups, 0), MAX_GROUP_BITS)
-    lowest = (np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8)
-    starts = ends[:: 1 << group_bits].astype(np.uint32)
-    return Segment(slots, frames, starts, np.empty(ends[-1], np.uint32), np.repeat(lowest, counts)), ends
+def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """The number of each hash's first posting, and room for all their places."""
+    ends = np.cumsum(counts)
+    return ends - counts, np.empty(ends[-1], np.uint32)
+
+
+def _part(counts: NDArray[np.int64], places: NDArray[np.uint32]) -> Part:
+    """counts: how many postings each hash of the part has; places: theirs, in the order of the hashes."""
+    if not len(places):
+        return EMPTY
+    groups = max(len(places) // POSTINGS_PER_GROUP, 1).bit_length()
+    group_bits = min(max(PART_BITS - groups, 0), MAX_GROUP_BITS)
+    starts = np.append(0, np.cumsum(counts))[:: 1 << group_bits]
+    low = np.zeros(-(-len(places) // 4) * 4, np.uint8)
+    low[: len(places)] = np.repeat((np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8), counts)
+    part = np.concatenate([[group_bits, len(places)], starts, places, low.view(np.uint32)], dtype=np.uint32, casting="unsafe")
+    return read_part(part.tobytes())  # read-only as those that are stored, which is another type to numba
+
+
+@njit(cache=True, nogil=True)
+def _columns(part):  # type: ignore[no-untyped-def]
+    """group bits, starts, places, low"""
+    groups = 1 << (PART_BITS - part[0])
+    first, last = groups + 3, groups + 3 + part[1]
+    return np.int64(part[0]), part[2:first], part[first:last], part[last:].view(np.uint8)
 
 
 @njit(cache=True, nogil=True)
@@ -150,8 +219,9 @@ def _fill(hashes, frames, start, ends, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _tally(starts, group_bits, places, low, slot_starts, slot_tracks, cells, counts):  # type: ignore[no-untyped-def]
+def _tally(part, slot_starts, slot_tracks, cells, counts):  # type: ignore[no-untyped-def]
     """Adds to `counts` how many postings of tracks that are still there each hash has."""
+    group_bits, starts, places, low = _columns(part)
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
             if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
@@ -159,8 +229,9 @@ def _tally(starts, group_bits, places, low, slot_starts, slot_tracks, cells, cou
 
 
 @njit(cache=True, nogil=True)
-def _move(starts, group_bits, places, low, slot_starts, slot_tracks, cells, base, ends, out):  # type: ignore[no-untyped-def]
+def _move(part, slot_starts, slot_tracks, cells, base, ends, out):  # type: ignore[no-untyped-def]
     """Writes those postings, `base` further along the line, where `ends` has them begin, and moves `ends` on."""
+    group_bits, starts, places, low = _columns(part)
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
             if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
@@ -170,12 +241,13 @@ def _move(starts, group_bits, places, low, slot_starts, slot_tracks, cells, base
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _neighbour(hash_, d1, d2, reach, step_reach):  # type: ignore[no-untyped-def]
-    """The first and last hash of the run of neighbours whose earlier band is `d1`, later band `d2` away; last < first: there is none."""
+def _neighbours(hash_, d1, d2, step_reach, part):  # type: ignore[no-untyped-def]
+    """The run of neighbours whose earlier band is `d1`, later band `d2` away, as the first and last hash within the part; last < first
+    when there is none, or it is in another part."""
     step_mask, band_mask = (1 << STEP_BITS) - 1, (1 << BAND_STEP_BITS) - 1
-    band = (hash_ >> (STEP_BITS + BAND_STEP_BITS)) + d1
+    band = (hash_ >> (STEP_BITS + BAND_STEP_BITS)) + d1 - (part << (PART_BITS - STEP_BITS - BAND_STEP_BITS))
     band_step = ((hash_ >> STEP_BITS) & band_mask) + d2 - d1
-    if band < 0 or band > 255 or band_step < 0 or band_step > band_mask:
+    if band < 0 or band >= 1 << (PART_BITS - STEP_BITS - BAND_STEP_BITS) or band_step < 0 or band_step > band_mask:
         return 1, 0
     base = (band << (STEP_BITS + BAND_STEP_BITS)) | (band_step << STEP_BITS)
     step = hash_ & step_mask
@@ -183,38 +255,50 @@ def _neighbour(hash_, d1, d2, reach, step_reach):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _count(hashes, reach, step_reach, starts, group_bits, counts):  # type: ignore[no-untyped-def]
-    """Adds to `counts` how many postings stand in the groups that each hash's neighbours touch: at least as many as will be found."""
-    for i in range(len(hashes)):
-        for d1 in range(-reach, reach + 1):
-            for d2 in range(-reach, reach + 1):
-                first, last = _neighbour(hashes[i], d1, d2, reach, step_reach)
-                if last >= first:
-                    counts[i] += np.int64(starts[(last >> group_bits) + 1]) - np.int64(starts[first >> group_bits])
+def _asking(hashes, part, reach):  # type: ignore[no-untyped-def]
+    """The first of the sorted hashes that may have neighbours in a part, and the first one after them."""
+    first, last = part << PART_BITS, (part + 1) << PART_BITS
+    away = reach << (BAND_STEP_BITS + STEP_BITS)
+    return np.searchsorted(hashes, first - away), np.searchsorted(hashes, last + away)
 
 
 @njit(cache=True, nogil=True)
-def _collect(  # type: ignore[no-untyped-def]
-    hashes, frames, reach, step_reach, starts, group_bits, places, low, slot_starts, slot_tracks, cells, out, found
-):
+def _count(hashes, reach, step_reach, parts, counts):  # type: ignore[no-untyped-def]
+    """Adds to `counts` how many postings stand in the groups that each hash's neighbours touch: at least as many as will be found."""
+    for part in range(len(parts)):
+        group_bits, starts, _, _ = _columns(parts[part])
+        begin, end = _asking(hashes, part, reach)
+        for i in range(begin, end):
+            for d1 in range(-reach, reach + 1):
+                for d2 in range(-reach, reach + 1):
+                    first, last = _neighbours(hashes[i], d1, d2, step_reach, part)
+                    if last >= first:
+                        counts[i] += np.int64(starts[(last >> group_bits) + 1]) - np.int64(starts[first >> group_bits])
+
+
+@njit(cache=True, nogil=True)
+def _collect(hashes, frames, reach, step_reach, parts, slot_starts, slot_tracks, cells, out, found):  # type: ignore[no-untyped-def]
     """Writes the hits of one segment to `out` (track, offset, frame: int32 [n, 3]) from number `found` on; returns the new number."""
-    for i in range(len(hashes)):
-        for d1 in range(-reach, reach + 1):
-            for d2 in range(-reach, reach + 1):
-                first, last = _neighbour(hashes[i], d1, d2, reach, step_reach)
-                if last < first:
-                    continue
-                group, last_group = first >> group_bits, last >> group_bits
-                for k in range(starts[group], starts[last_group + 1]):
-                    while k >= starts[group + 1]:
-                        group += 1
-                    hash_ = (group << group_bits) | low[k]
-                    if hash_ < first or hash_ > last:
+    for part in range(len(parts)):
+        group_bits, starts, places, low = _columns(parts[part])
+        begin, end = _asking(hashes, part, reach)
+        for i in range(begin, end):
+            for d1 in range(-reach, reach + 1):
+                for d2 in range(-reach, reach + 1):
+                    first, last = _neighbours(hashes[i], d1, d2, step_reach, part)
+                    if last < first:
                         continue
-                    slot = _slot_of(places[k], slot_starts, cells)
-                    if slot_tracks[slot]:
-                        out[found, 0] = slot_tracks[slot]
-                        out[found, 1] = np.int64(places[k]) - slot_starts[slot] - frames[i]
-                        out[found, 2] = frames[i]
-                        found += 1
+                    group, last_group = first >> group_bits, last >> group_bits
+                    for k in range(starts[group], starts[last_group + 1]):
+                        while k >= starts[group + 1]:
+                            group += 1
+                        hash_ = (group << group_bits) | low[k]
+                        if hash_ < first or hash_ > last:
+                            continue
+                        slot = _slot_of(places[k], slot_starts, cells)
+                        if slot_tracks[slot]:
+                            out[found, 0] = slot_tracks[slot]
+                            out[found, 1] = np.int64(places[k]) - slot_starts[slot] - frames[i]
+                            out[found, 2] = frames[i]
+                            found += 1
     return found

@@ -1,7 +1,6 @@
 """The index: tracks come and go as a whole, whoever else reads or is killed meanwhile; and it can always be rebuilt."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -121,7 +120,7 @@ def _raising(tracks):
 def test_a_failure_inside_the_transaction_changes_nothing(index, monkeypatch):
     index.add(songs(1))
     before = index.stats()
-    monkeypatch.setattr(index._files, "write", lambda *_: 1 / 0)
+    monkeypatch.setattr(index, "_put_segment", lambda *_: 1 / 0)
     for change in (lambda: index.add(songs(2, 3)), lambda: index.rebuild(Params(pair_frames=9))):
         with pytest.raises(ZeroDivisionError):
             change()
@@ -227,17 +226,96 @@ def test_numbers_are_never_reused(folder):
 # Segments
 
 
-def test_segments_stay_few_and_nothing_is_left_behind(index, folder):
+def apart(monkeypatch):
+    """Nothing is small: all is merged part by part."""
+    monkeypatch.setattr(index_module, "SMALL_SEGMENT", 0)
+
+
+@pytest.mark.parametrize("merged", ["by the add", "part by part"])
+def test_segments_stay_few_and_nothing_is_left_behind(index, monkeypatch, merged):
+    if merged == "part by part":
+        apart(monkeypatch)
     for seed in range(1, 40):
         index.add(songs(seed))
     stats = index.stats()
     assert stats["segments"] <= 6
     assert stats["postings"] == sum(len(reference_hashes(some_peaks(seed), PARAMS)) for seed in range(1, 40))
-    assert len(list((folder / "segments").iterdir())) == stats["segments"]
     assert all(heard(index, seed) == [seed] for seed in range(1, 40))
 
 
+def die_in_merge(monkeypatch, part):
+    """Has the merge of a part fail, as if the process had ended there."""
+    calls = []
+
+    def merge_parts(*arguments):
+        calls.append(1)
+        return original(*arguments) if len(calls) <= part else 1 / 0
+
+    original = index_module.postings.merge_parts
+    monkeypatch.setattr(index_module.postings, "merge_parts", merge_parts)
+
+
+@pytest.mark.parametrize("part", [0, 1, 17, 40])
+def test_a_merge_goes_on_where_it_ended(index, monkeypatch, part):
+    apart(monkeypatch)
+    index.add(songs(1))
+    with monkeypatch.context() as ends:
+        die_in_merge(ends, part)
+        with pytest.raises(ZeroDivisionError):
+            index.add(songs(2))
+    assert index.stats()["segments"] == (3 if part else 2)
+    assert [heard(index, seed) for seed in (1, 2)] == [[1], [2]]
+    index.add(songs(3))
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], [3]]
+    assert index.stats()["segments"] == 1
+
+
+def test_tracks_come_and_go_during_a_merge(index, monkeypatch):
+    apart(monkeypatch)
+    index.add(songs(1, 2))
+    with monkeypatch.context() as ends:
+        die_in_merge(ends, 20)
+        with pytest.raises(ZeroDivisionError):
+            index.add(songs(3, 4))
+    assert index.stats()["segments"] == 3
+    for number in (1, 3):
+        index.remove(number)
+    assert [heard(index, seed) for seed in (1, 2, 3, 4)] == [[], [2], [], [4]]
+    index.restore(1)
+    assert [heard(index, seed) for seed in (1, 2, 3, 4)] == [[1], [2], [], [4]]
+    index.restore(3)
+    index.add(songs(*range(5, 20)))
+    assert [heard(index, seed) for seed in range(1, 20)] == [[seed] for seed in range(1, 20)]
+    assert index.stats()["segments"] <= 2
+
+
+def test_a_rebuild_ends_a_merge(index, monkeypatch):
+    apart(monkeypatch)
+    index.add(songs(1))
+    with monkeypatch.context() as ends:
+        die_in_merge(ends, 20)
+        with pytest.raises(ZeroDivisionError):
+            index.add(songs(2))
+    index.rebuild(PARAMS)
+    assert index.stats()["segments"] == 1
+    index.add(songs(3))
+    assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], [3]]
+
+
+def test_the_file_stays_near_the_size_of_what_is_in_it(index):
+    for seed in range(1, 9):
+        index.add([(new(seed), some_peaks(seed, 20_000))])
+        used = sum(live_pages(index, name) for name in index._db) * index._env.stat()["psize"]
+        assert index.stats()["bytes"] < 1.35 * used
+
+
+def live_pages(index, name):
+    with index._env.begin() as txn:
+        return sum(txn.stat(index._db[name])[kind] for kind in ("branch_pages", "leaf_pages", "overflow_pages"))
+
+
 def test_a_segment_has_a_largest_size(index, monkeypatch):
+    apart(monkeypatch)
     monkeypatch.setattr(index_module, "MAX_SEGMENT", 1)
     for seed in (1, 2, 3):
         index.add(songs(seed))
@@ -250,15 +328,6 @@ def test_the_budget_bounds_a_look_up(index):
     hashes = reference_hashes(some_peaks(1), PARAMS)
     assert 0 < len(index.lookup(hashes, 100)) <= 100 < len(index.lookup(hashes, ALL))
     assert len(index.lookup(hashes[:0], ALL)) == 0
-
-
-def test_a_missing_file_is_said_and_can_be_rebuilt(index, folder):
-    index.add(songs(1))
-    shutil.rmtree(folder / "segments")
-    with pytest.raises(EarprintError, match="earprint rebuild"):
-        heard(index, 1)
-    index.rebuild(PARAMS)
-    assert heard(index, 1) == [1]
 
 
 # Opening
@@ -293,6 +362,20 @@ def test_an_index_of_other_numbers_than_wanted_is_refused(folder):
         pass
     with pytest.raises(VersionError, match="earprint rebuild"):
         Index(folder, Params(hop=128))
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_an_index_of_another_layout_is_refused_and_can_be_rebuilt(folder, readonly):
+    with Index(folder) as index:
+        index.add(songs(1))
+        with index._write() as txn:
+            txn.delete(b"layout", db=index._db["about"])
+    with pytest.raises(VersionError, match="earprint rebuild"):
+        Index(folder, readonly=readonly)
+    with Index(folder, any_version=True) as index:
+        index.rebuild(PARAMS)
+    with Index(folder, readonly=readonly) as index:
+        assert heard(index, 1) == [1]
 
 
 # Rebuilding
@@ -381,11 +464,15 @@ def test_a_rebuild_with_other_numbers_is_noticed(index, folder):
         heard(index, 1)
 
 
-def test_one_reads_while_another_writes(folder):
+APART = "index_module.SMALL_SEGMENT = 0\n"
+
+
+@pytest.mark.parametrize("setting", ["", APART], ids=["merged by the add", "merged part by part"])
+def test_one_reads_while_another_writes(folder, setting):
     """Merged segments vanish under the reader's eyes all the time; what it reads is whole."""
     with Index(folder) as index:
         index.add(songs(1))
-        with other(folder, "for seed in range(2, 60): index.add(songs(seed))") as writer:
+        with other(folder, f"{setting}for seed in range(2, 60): index.add(songs(seed))") as writer:
             while writer.poll() is None:
                 assert heard(index, 1) == [1]
                 assert len(index.constellation(int(index.stats()["tracks"]))) == 300
@@ -412,30 +499,53 @@ def test_a_process_killed_inside_add_leaves_whole_tracks(folder, seconds):
         for number in {1, 2, 3, count - 1, count} if count else ():
             np.testing.assert_array_equal(index.constellation(number), some_peaks(number))
             assert heard(index, number) == [number]
-        assert len(list(folder.glob("segments/*"))) == index.stats()["segments"]
         assert index.add(songs(10**7))[0][0].id == count + 1
         assert heard(index, 10**7) == [count + 1]
 
 
-STEPS = {
-    "before the file": "files.write = die",
-    "before the commit": "files.write = lambda *segment: (write(*segment), die())",
-    "before old files are deleted": "files.delete = lambda numbers: isinstance(numbers, set) and die()",
-}
+STEPS = {"before the commit": "index._put_segment = die", "after the commit": "index._merge = die"}
+DIE = "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_process_killed_at_each_step_of_add(folder, step):
-    die = "files, write = index._files, index._files.write\ndef die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-    with other(folder, f"index.add(songs(1, 2))\n{die}{STEPS[step]}\nindex.add(songs(3, 4))") as writer:
+    with other(folder, f"index.add(songs(1, 2))\n{DIE}{STEPS[step]}\nindex.add(songs(3, 4))") as writer:
         assert writer.wait(60) == -signal.SIGKILL
-    expected = [[1], [2], [3], [4]] if step == "before old files are deleted" else [[1], [2], [], []]
+    expected = [[1], [2], [3], [4]] if step == "after the commit" else [[1], [2], [], []]
     with Index(folder, readonly=True) as index:
         assert [heard(index, seed) for seed in (1, 2, 3, 4)] == expected
     with Index(folder) as index:
-        assert len(list(folder.glob("segments/*"))) == index.stats()["segments"] == 1
         index.add(songs(3, 4))
         assert [heard(index, seed) for seed in (1, 2, 3, 4)] == [[1], [2], [3], [4]]
+
+
+KILLED_IN_MERGE = f"""
+{APART}{DIE}
+first, parts = map(int, sys.argv[1:])
+put = index._put_part
+merged = []
+def put_part(txn, number, part, numbers):
+    put(txn, number, part, numbers)
+    merged.append(part) if index._merging(txn) and number == index._merging(txn)[2] else None
+    len(merged) < parts or die()
+index._put_part = put_part
+for seed in range(first, 10**6): index.add(songs(seed))
+"""
+
+
+def test_a_process_killed_inside_a_merge_again_and_again_loses_nothing(folder):
+    count = 0
+    for parts in (1, 2, 30, 64, 200):
+        with other(folder, KILLED_IN_MERGE, str(count + 1), str(parts)) as writer:
+            assert writer.wait(60) == -signal.SIGKILL
+        with Index(folder, readonly=True) as index:
+            assert index.tracks().total > count or parts <= 64
+            count = index.tracks().total
+            assert [heard(index, seed) for seed in range(1, count + 1)] == [[seed] for seed in range(1, count + 1)]
+    with Index(folder) as index:
+        index.add(songs(10**7))
+        assert index.stats()["segments"] <= 2
+        assert [heard(index, seed) for seed in range(1, count + 1)] == [[seed] for seed in range(1, count + 1)]
 
 
 def test_entries_of_killed_readers_are_cleared(index, folder):

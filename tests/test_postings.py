@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from core import postings
-from core.hashes import BAND_STEP_BITS, HASH, HASH_BITS, STEP_BITS
-from core.postings import HIT, SLOT, build, merge
+from core.hashes import BAND_STEP_BITS, HASH, STEP_BITS
+from core.postings import EMPTY, HIT, PART_BITS, PARTS, SLOT, Line, build, merge, merge_lines, merge_parts, read_part
 
 ALL = 10**9  # a budget for everything
 
@@ -67,9 +67,20 @@ def lookup(segments, query, budget=ALL, band_reach=1, step_reach=1):
 
 def without(segment, *ids):
     """The segment with the slots of these tracks blank."""
-    slots = segment.slots.copy()
-    slots["track"][np.isin(slots["track"], ids)] = 0
-    return replace(segment, slots=slots)
+    for track in ids:
+        segment = replace(segment, line=segment.line.without(track))
+    return segment
+
+
+def stored(segment):
+    """The hashes and the places of all postings, in the order in which they are stored."""
+    hashes, places = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
+    for number, part in enumerate(segment.parts):
+        group_bits, starts, its_places, low = postings._columns(part)
+        groups = np.repeat(np.arange(len(starts) - 1), np.diff(starts.astype(int)))
+        hashes.append(number << PART_BITS | groups << group_bits | low[: len(its_places)])
+        places.append(its_places)
+    return np.concatenate(hashes), np.concatenate(places)
 
 
 @pytest.mark.parametrize("reaches", [(0, 0), (1, 1), (2, 1), (0, 3)], ids=str)
@@ -91,9 +102,26 @@ def test_merged_segments_hold_the_same(tracks, query):
     pieces = [build([track]) for track in tracks]
     once, twice = merge(pieces), merge([merge(pieces[:2]), merge(pieces[2:])])
     assert lookup([once], query) == lookup(pieces, query)
-    for name in ("starts", "places", "low", "slots"):
-        np.testing.assert_array_equal(getattr(once, name), getattr(twice, name))
-    assert once.frames == twice.frames == sum(piece.frames for piece in pieces)
+    for one, two in zip(once.parts, twice.parts, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert once.line.dump() == twice.line.dump()
+    assert once.line.frames == sum(piece.line.frames for piece in pieces)
+
+
+def test_between_two_parts_of_a_merge_all_is_there_once(tracks, query):
+    a, b = build(tracks[:2]), build(tracks[2:])
+    lines = [a.line, b.line]
+    c = replace(build([]), line=merge_lines(lines))
+    for number in range(PARTS):
+        assert lookup([a, b, c], query) == lookup([build(tracks)], query)
+        c = with_part(c, number, merge_parts(lines, [a.parts[number], b.parts[number]]))
+        a, b = with_part(a, number, EMPTY), with_part(b, number, EMPTY)
+    assert (a.size, b.size) == (0, 0)
+    assert lookup([c], query) == lookup([build(tracks)], query)
+
+
+def with_part(segment, number, part):
+    return replace(segment, parts=(*segment.parts[:number], part, *segment.parts[number + 1 :]))
 
 
 def test_removed_tracks_are_not_found_and_leave_with_a_merge(tracks, query):
@@ -103,25 +131,26 @@ def test_removed_tracks_are_not_found_and_leave_with_a_merge(tracks, query):
     assert lookup([blanked], query) == expected
     merged = merge([blanked, build([])])
     assert lookup([merged], query) == expected
-    assert len(merged.places) == sum(len(hashes) for _, hashes in others)
-    assert set(merged.slots["track"]) == {3, 4_000_000}
+    assert merged.size == sum(len(hashes) for _, hashes in others)
+    assert set(merged.line.slots["track"]) == {3, 4_000_000}
 
 
 def test_when_all_are_removed_nothing_is_left(tracks, query):
     merged = merge([without(build(tracks), 3, 7, 9, 4_000_000)])
-    assert (len(merged.places), len(merged.slots)) == (0, 0)
+    assert (merged.size, len(merged.line.slots)) == (0, 0)
+    assert all(part is EMPTY for part in merged.parts)
     assert lookup([merged], query) == []
     assert lookup([merge([merged, build(tracks)])], query) == lookup([build(tracks)], query)
 
 
 def test_the_rarest_hashes_are_read_first(tracks, query):
-    segment = build(tracks)
+    segment, query = build(tracks), np.sort(query, order="hash")
     found = slow_lookup(tracks, query, 0, 0)
-    assert segment.group_bits > 0
     hits = lookup([segment], query, 9000, 0, 0)
     assert 0 < len(hits) < len(flat(found))
     counts = np.zeros(len(query), np.int64)
-    postings._count(query["hash"].astype(np.int64), 0, 0, segment.starts, segment.group_bits, counts)
+    postings._count(query["hash"].astype(np.int64), 0, 0, segment.parts, counts)
+    assert all(count >= len(found[i]) for i, count in enumerate(counts))
     read = np.argsort(counts, kind="stable")
     read = read[np.cumsum(counts[read]) <= 9000]
     assert hits == sorted(hit for i in read for hit in found[i])
@@ -132,12 +161,43 @@ def test_the_rarest_hashes_are_read_first(tracks, query):
 def test_a_segment_is_sorted_by_hash(count):
     hashes = some_hashes(count, 6)
     segment = build([(1, hashes)])
-    groups = np.repeat(np.arange(len(segment.starts) - 1), np.diff(segment.starts.astype(int)))
-    stored = groups << segment.group_bits | segment.low
     order = np.argsort(hashes["hash"], kind="stable")
-    np.testing.assert_array_equal(stored, hashes["hash"][order])
-    np.testing.assert_array_equal(segment.places, hashes["frame"][order] + segment.slots["start"][0])
-    assert len(segment.starts) == (1 << HASH_BITS - segment.group_bits) + 1
+    found, places = stored(segment)
+    np.testing.assert_array_equal(found, hashes["hash"][order])
+    np.testing.assert_array_equal(places, hashes["frame"][order] + segment.line.slots["start"][0])
+    assert segment.size == count
+
+
+def test_five_bytes_a_posting():
+    segment = build([(1, some_hashes(200_000, 7))])
+    assert sum(part.nbytes for part in segment.parts) < 6.5 * segment.size
+
+
+def test_a_part_is_read_where_it_lies_if_it_can_be():
+    part = next(part for part in build([(1, some_hashes(50, 8))]).parts if part is not EMPTY)
+    there, between = read_part(part.data), read_part(memoryview(b"12" + part.tobytes())[2:])
+    assert there.ctypes.data == part.ctypes.data
+    assert between.flags.aligned
+    np.testing.assert_array_equal(there, part)
+    np.testing.assert_array_equal(between, part)
+
+
+def test_a_line_comes_back():
+    line = build([(3, some_hashes(10, 1)), (5, some_hashes(10, 2))]).line
+    again = Line.load(line.dump())
+    np.testing.assert_array_equal(again.slots, line.slots)
+    assert again.frames == line.frames
+    assert again.without(3).slots["track"].tolist() == [0, 5]
+    assert again.slots["track"].tolist() == [3, 5]
+
+
+@pytest.mark.parametrize("band_reach", [0, 1, 2])
+def test_neighbours_in_other_parts_are_found(band_reach):
+    """Also where parts are absent, and at either end of all."""
+    bands = np.repeat([0, 1, 3, 4, 5, 127, 128, 252, 254, 255], 3)
+    some = np.zeros(len(bands), HASH)
+    some["hash"], some["frame"] = bands << 13 | 64 << 6 | np.tile([1, 30, 63], 10), np.arange(len(bands))
+    assert lookup([build([(1, some)])], some, ALL, band_reach, 1) == flat(slow_lookup([(1, some)], some, band_reach, 1))
 
 
 def test_neighbours_stay_within_their_bits(tracks):
@@ -158,6 +218,6 @@ def test_every_place_finds_its_slot():
     starts = np.array([64, 70, 5000, 5001, 90_000])
     slots = np.zeros(len(starts), SLOT)
     slots["start"] = starts
-    ends, _, cells = replace(build([]), slots=slots, frames=100_000).line
+    ends, _, cells = Line(slots, 100_000).columns
     for place in [*starts, 69, 71, 4095, 4096, 89_999, 99_999]:
         assert postings._slot_of(place, ends, cells) == np.searchsorted(starts, place, side="right") - 1
