@@ -6,15 +6,17 @@ All PCM is float32 `[n]`, mono, amplitude -1..1, at the source's own rate until 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 import av
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
 
@@ -53,14 +55,35 @@ class AudioFile:
     def __init__(self, source: str | Path | BinaryIO, name: str | None = None) -> None:
         self.name = name or display_name(source)
         with ExitStack() as stack:
-            container = stack.enter_context(_open_container(source, self.name))
-            self._frames = _frames(container)
-            self._first = next(self._frames, None)
-            if self._first is None:
-                raise AudioError(f"{self.name}: no sound in it can be decoded; {SUPPORTED}")
-            self.sample_rate = _supported(self._first.sample_rate)
-            self.tags = _tags(container.metadata, container.streams.audio[0].metadata)
+            try:
+                self._open_with_ffmpeg(stack, source)
+            except AudioError as error:
+                self._open_with_sndfile(stack, source, error)
             self._open = stack.pop_all()
+
+    def _open_with_ffmpeg(self, stack: ExitStack, source: str | Path | BinaryIO) -> None:
+        container = stack.enter_context(_open_container(source, self.name))
+        frames = _frames(container)
+        first = next(frames, None)
+        if first is None:
+            raise AudioError(f"{self.name}: no sound in it can be decoded; {SUPPORTED}")
+        self.sample_rate = _supported(first.sample_rate)
+        self.tags = _tags(container.metadata, container.streams.audio[0].metadata)
+        self._blocks = _converted(chain([first], frames), self.sample_rate)
+
+    def _open_with_sndfile(self, stack: ExitStack, source: str | Path | BinaryIO, error: AudioError) -> None:
+        """libsndfile forgives some headers that FFmpeg does not. What it cannot open either is the `error` of FFmpeg."""
+        if not isinstance(source, str | Path):
+            source.seek(0)
+        try:
+            file = stack.enter_context(soundfile.SoundFile(source))
+        except (soundfile.SoundFileError, OSError, TypeError):
+            raise error from None
+        if not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
+            raise error
+        self.sample_rate = file.samplerate
+        self.tags = _tags(file.copy_metadata())
+        self._blocks = (mono(block) for block in file.blocks(file.samplerate, dtype="float32", always_2d=True))
 
     def __enter__(self) -> AudioFile:
         return self
@@ -70,12 +93,7 @@ class AudioFile:
 
     def blocks(self) -> Iterator[Array]:
         """The sound in blocks float32 `[n]` of about one second, the last one shorter."""
-        assert self._first is not None
-        converter = _Converter(self.sample_rate)
-        yield from converter.convert(self._first)
-        for frame in self._frames:
-            yield from converter.convert(frame)
-        yield from converter.finish()
+        return self._blocks
 
 
 class Pcm:
@@ -213,6 +231,13 @@ def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
             return
         with suppress(av.FFmpegError):
             yield from (frame for frame in packet.decode() if frame.samples)
+
+
+def _converted(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[Array]:
+    converter = _Converter(rate)
+    for frame in frames:
+        yield from converter.convert(frame)
+    yield from converter.finish()
 
 
 def _supported(rate: int) -> int:

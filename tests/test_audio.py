@@ -6,7 +6,9 @@ import struct
 import av
 import numpy as np
 import pytest
+import soundfile
 
+from core import audio
 from core.audio import AudioFile, Pcm, Resampler, Tags, mono
 from core.demo import demo_track, write_audio
 from core.errors import AudioError
@@ -234,3 +236,13 @@ def test_resampling_keeps_the_sound():
     resampler = Resampler(RATE, 11_025)
     heard = np.concatenate([resampler.feed(tone()), resampler.finish()])
     np.testing.assert_allclose(heard, tone(rate=11_025), atol=1e-2)
+
+
+def test_what_ffmpeg_refuses_libsndfile_may_read(tmp_path, monkeypatch):
+    path, rate = tmp_path / "refused.ogg", 22_050
+    soundfile.write(path, np.sin(np.arange(2 * rate) * 0.1).astype(np.float32) * 0.5, rate, format="OGG", subtype="VORBIS")
+    monkeypatch.setitem(audio.OPEN_OPTIONS, "format_whitelist", "wav")
+    with AudioFile(path) as refused:
+        heard = np.concatenate(list(refused.blocks()))
+        assert (refused.sample_rate, len(heard)) == (rate, pytest.approx(2 * rate, abs=rate // 20))
+        assert np.abs(heard).max() == pytest.approx(0.5, abs=0.05)
