@@ -79,7 +79,7 @@ class AudioFile:
             file = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.SoundFileError, OSError, TypeError):
             raise error from None
-        if not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
+        if file.frames == 0 or not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
             raise error
         self.sample_rate = file.samplerate
         self.tags = _tags(file.copy_metadata())
