@@ -48,6 +48,7 @@ TAIL_SCALE = 0.25
 EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
+MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
 TWIN_SHARE = 0.65  # of a track's peaks that another has at the same places, from which on both hold the same recording
 TWIN_REACH = 1  # frames and bands by which those may differ
@@ -179,10 +180,10 @@ def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
 def confidences(bits: Sequence[float]) -> list[float]:
     """The calibrated probability of each guess to be right, given that at most one is; what they leave to 1 is for none of them."""
     odds = np.exp(CONFIDENCE_SLOPE * (np.minimum(bits, MOST_BITS) - EVEN_BITS))
-    return [float(o) for o in odds / (1.0 + odds.sum())]
+    return [float(o) for o in MOST_CONFIDENCE * odds / (1.0 + odds.sum())]
 
 
-CLAIM_BITS = EVEN_BITS + float(np.log(CLAIM_CONFIDENCE / (1.0 - CLAIM_CONFIDENCE))) / CONFIDENCE_SLOPE
+CLAIM_BITS = EVEN_BITS + float(np.log(CLAIM_CONFIDENCE / (MOST_CONFIDENCE - CLAIM_CONFIDENCE))) / CONFIDENCE_SLOPE
 
 
 def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:

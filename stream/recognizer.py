@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
-from stream.matcher import LIVE_EXTRA_BITS, End, Event, Matcher
+from stream.matcher import End, Event, Matcher
 
 if TYPE_CHECKING:
     from core.ingest import Analysis
@@ -47,7 +47,7 @@ class Recognizer:
         self._sample_rate = sample_rate
         self._samples = 0
         self.delay = index.params.delay  # seconds from a sound to the first answer that knows of it
-        self.threshold = CLAIM_BITS + LIVE_EXTRA_BITS  # bits that a claim needs
+        self.threshold = CLAIM_BITS  # bits that a claim needs; those of live guesses are net of the many looks
 
     def feed(self, pcm: NDArray[np.float32]) -> list[Event]:
         """pcm: float32 [n] or [n, channels], amplitude -1..1. Returns what happened, in order."""
