@@ -94,7 +94,7 @@ def test_a_claim_takes_what_it_says():
 
 
 def test_overwhelming_evidence_is_no_overflow():
-    assert confidences([1e6]) == [pytest.approx(1)]
+    assert 0.999 < confidences([1e6])[0] < 1  # no evidence leaves no room for doubt
     assert confidences([-1e6]) == [pytest.approx(0)]
 
 
