@@ -45,7 +45,7 @@ RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
 TAIL_START = 0.3  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
 TAIL_SCALE = 0.25
-EVEN_BITS = 6.3  # bits at which a guess is as likely right as wrong
+EVEN_BITS = 7.0  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
