@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.params import Params
 
-POWER_FLOOR = 1e-7  # power of a mel band below which there is nothing: a full-scale sine has about 2e5, a 16-bit step 1e-4
+POWER_FLOOR = 1e-7  # power of a mel band below which there is nothing: the rounding noise of 16-bit sound; a full-scale sine has 3e5
 BLOCK_FRAMES = 16  # transformed at a time: their windows and spectra stay in a core's cache
 SILENCE_DB = 10.0 * np.log10(POWER_FLOOR)
 
