@@ -11,3 +11,6 @@ WARPS = (
     *(Warp(tempo, 0.0) for tempo in TEMPOS),
     *(Warp(1.0, cents) for cents in PITCHES),
 )
+
+DECOYS = tuple(Warp(1.0, cents) for cents in (-700.0, -600.0, -500.0, 500.0, 600.0, 700.0))
+"""Warps under which nothing can be right: what fits under them shows what chance does, where a library is too small to show it."""

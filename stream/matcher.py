@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candidates import CANDIDATE, Candidates, hash_query, nominate
+from core.candidates import CANDIDATE, Candidates, Warp, hash_query, nominate
 from core.constellation import PEAK, Levels, Peaks
 from core.errors import MissingError
-from core.evidence import CLAIM_CONFIDENCE, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index, Track
 from core.postings import HIT
-from core.warps import WARPS
+from core.warps import DECOYS, WARPS
 
 LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
@@ -28,6 +28,8 @@ NOMINEES = 24  # candidates from plain hits at each look
 WARP_NOMINEES = 4  # from each warp
 WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
 WARPS_PER_LOOK = 4  # tried at each look, in turn
+DECOY_NOMINEES = 8  # from each decoy
+FEW_TRACKS = 16  # among the candidates: with fewer, decoys stand in for the rivals that a larger library would have
 WATCHED = 12  # candidates kept from look to look
 WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
@@ -41,6 +43,9 @@ TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
+
+
+NO_FITS = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,21 @@ class Matcher:
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)
-        return self._report(now, self._guess(judged, now, extra_bits))
+        guesses = self._guess(judged, now, extra_bits)
+        if self._is_doubtful(guesses, judged, extra_bits):
+            guesses = self._guess(judged, now, extra_bits, self._decoy_fits(field, now))
+        return self._report(now, guesses)
+
+    def _is_doubtful(self, guesses: tuple[Guess, ...], judged: Judged, extra_bits: float) -> bool:
+        """Whether there is a new best guess, of too few tracks to say what chance would do."""
+        if not guesses or (self._claim is not None and guesses[0].track.id == self._claim.track.id):
+            return False
+        return guesses[0].bits + extra_bits > 0 and len(np.unique(judged["track"])) < FEW_TRACKS
+
+    def _decoy_fits(self, field: Field, now: int) -> NDArray[np.float32]:
+        """The fits of candidates that cannot be right, found as others are."""
+        decoys = [self._nominate(now, warp, DECOY_NOMINEES) for warp in DECOYS]
+        return np.asarray(self._judge(np.concatenate(decoys), field, now)["fit"] + WARP_COST)
 
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
         """Fits the best candidate finely; the next look goes on from there."""
@@ -215,16 +234,17 @@ class Matcher:
         return candidates
 
     def _nominate_warped(self, now: int, count: int) -> Candidates:
+        turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(count)]
+        self._turn = (self._turn + count) % len(WARPS)
+        return np.concatenate([self._nominate(now, warp, WARP_NOMINEES) for warp in turns])
+
+    def _nominate(self, now: int, warp: Warp, count: int) -> Candidates:
+        """Hashes the peaks of the last seconds under a warp and looks them up."""
         recent = now - self._frames(WARP_SECONDS)
         peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= recent)]
         peaks = peaks[peaks["rank"] < self.params.reference_rank]
-        found = [np.zeros(0, CANDIDATE)]
-        for k in range(count):
-            warp = WARPS[(self._turn + k) % len(WARPS)]
-            hashes = hash_query(peaks, 0, now, self.params, warp)
-            found.append(nominate(self.index.lookup(hashes, LOOKUP_BUDGET * self._frames(WARP_SECONDS)), WARP_NOMINEES, warp))
-        self._turn = (self._turn + count) % len(WARPS)
-        return np.concatenate(found)
+        hashes = hash_query(peaks, 0, now, self.params, warp)
+        return nominate(self.index.lookup(hashes, LOOKUP_BUDGET * self._frames(WARP_SECONDS)), count, warp)
 
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
@@ -241,8 +261,8 @@ class Matcher:
 
     # Answers
 
-    def _guess(self, judged: Judged, now: int, extra_bits: float) -> tuple[Guess, ...]:
-        """One guess a recording, best first."""
+    def _guess(self, judged: Judged, now: int, extra_bits: float, chance: NDArray[np.float32] = NO_FITS) -> tuple[Guess, ...]:
+        """One guess a recording, best first. chance: fits of further candidates that are wrong."""
         order = judged[np.argsort(-judged["fit"], kind="stable")]
         order = order[order["recent"] > PAST]
         _, firsts = np.unique(order["track"], return_index=True)
@@ -253,7 +273,7 @@ class Matcher:
         for candidate in others:
             track = self._track(int(candidate["track"]))
             if track is not None:
-                rivals = order["fit"][~np.isin(order["track"], [*twins, int(candidate["track"])])]
+                rivals = np.append(order["fit"][~np.isin(order["track"], [*twins, int(candidate["track"])])], chance)
                 bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
         if guesses and twins:

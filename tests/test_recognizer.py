@@ -63,9 +63,9 @@ def heard_at_once(heard):
 @cache
 def sound_in_and_out(seconds):
     """A track of the library, so that there are claims to differ in, between sounds that are in none."""
-    quarter = seconds / 4
-    known = music(2, rate=LOW_RATE)[4 * LOW_RATE :][: int(2 * quarter * LOW_RATE)]
-    return np.concatenate([silence(quarter, LOW_RATE), known, white_noise(quarter, rate=LOW_RATE)])
+    eighth = seconds / 8
+    known = music(2, rate=LOW_RATE)[4 * LOW_RATE :][: int(6 * eighth * LOW_RATE)]
+    return np.concatenate([silence(eighth, LOW_RATE), known, white_noise(eighth, rate=LOW_RATE)])
 
 
 @pytest.mark.parametrize(("block", "seconds"), [(1, 2), (2, 2), (3, 2), (7, 2), (441, 8), (997, 8), (4096, 8), (48_000, 8)])
