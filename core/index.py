@@ -1,30 +1,21 @@
 """The index: tracks, their constellations, and the posting lists of their hashes, in one LMDB environment.
 
-Nothing else imports lmdb, and nothing of lmdb leaves this file. Each method is one transaction: a track is added or removed as a
-whole, several processes may read while one writes, and readers see a change at their next call.
+Nothing else imports lmdb; its transactions go to `segments` and no further. Each method is one transaction: a track is added or removed
+as a whole, several processes may read while one writes, and readers see a change at their next call.
 
-    about         "params", "layout", "next_track", "next_segment"; "staged": the params of `fresh`; "merging": see below
+    about         "params", "layout", "next_track"; "staged": the params of `fresh`; and what `segments` notes
     tracks        id -> the track as JSON               bin: the same, for removed tracks
     sums          SHA-256 -> id
     peaks         id -> packed constellation            (of removed tracks too, so that a removal can be undone)
-    lines         segment -> whose postings it holds    (`postings.Line`; a removed track's slot is blank)
-    segments      segment, part -> its postings         (`postings.Part`, read where LMDB has mapped it)
     fresh         id -> packed constellation, made by another front end for the next rebuild
-
-Postings live in segments, each sorted by hash. An add writes a new one. Then, as long as there are two of about a size, they are merged:
-so there are few, and each posting is written again only as often as the library doubles. Two segments, A and B, become a third one, C,
-part by part, in a transaction each: thus the pages that one part leaves behind serve the next ones, and the file stays near the size of
-what is in it. Between two parts all is there exactly once, some of it in C, the rest in A and B; "merging" names the three, and whoever
-adds next goes on with them.
+    lines, segments                                     the posting lists: see `segments`
 """
 
-import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +26,17 @@ from core.constellation import MAX_FRAME, Peaks, pack, unpack
 from core.errors import ConflictError, EarprintError, MissingError, VersionError
 from core.hashes import Hashes, reference_hashes
 from core.params import Params
-from core.postings import EMPTY, PARTS, Hits, Line, Part, Segment
+from core.postings import Hits, Segment
+from core.segments import Segments, key, number, take
 from core.tracks import Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 MAP_SIZE = 1 << 40  # bytes of address space; the file grows as needed
 MAX_READERS = 512  # threads that read at a time, of all processes
-MAX_SEGMENT = 1 << 26  # postings, 330 MB; nothing is merged to more
-SMALL_SEGMENT = 1 << 16  # postings; what is merged to no more is merged by the add itself, to save transactions
-OF_A_SIZE = 2  # times the postings of the smaller one that the larger of two segments may have to be merged
 REBUILD_TRACKS = 256  # whose postings are made at a time
 LAYOUT = b"1"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh")
-PART_KEY = struct.Struct(">QB")  # segment, part
-MERGING = struct.Struct(">QQQ")  # A, B, C
 
 
 class Index:
@@ -65,8 +52,8 @@ class Index:
             raise EarprintError(f"there is no index in {self.path}: add some music first")
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._segments: dict[int, Segment] = {}  # as of revision `_segments_of`, read in place
-        self._segments_of = -1
+        self._read: dict[int, Segment] = {}  # the segments as of revision `_read_at`, where they lie
+        self._read_at = -1
         self._listing = Listing()
         self._env = lmdb.open(str(self.path), map_size=MAP_SIZE, max_dbs=len(DATABASES), max_readers=MAX_READERS, readonly=readonly)
         try:
@@ -74,6 +61,7 @@ class Index:
             if not readonly:
                 self._create(params or Params())
             self._db = self._tables()
+            self._segments = Segments(self._db)
             self.params = self._stored_params()
             if not any_version and not self._is_current(params or replace(self.params, **Params.versions())):
                 raise self._outdated()
@@ -130,7 +118,7 @@ class Index:
                     self._put(txn, track, packed)
                     fresh.append((track.id, hashes))
                 result.append((track, is_new))
-            self._add_segment(txn, fresh)
+            self._segments.add(txn, fresh)
         self._merge()
         return result
 
@@ -138,10 +126,10 @@ class Index:
         """Takes a track out of the library; `restore` undoes it. Raises MissingError."""
         with self._write() as txn:
             track = self._get(txn, track_id)
-            txn.delete(_key(track_id), db=self._db["tracks"])
+            txn.delete(key(track_id), db=self._db["tracks"])
             txn.delete(track.sha256.encode(), db=self._db["sums"])
-            txn.put(_key(track_id), Removed(track, _now()).dump(), db=self._db["bin"])
-            self._blank_slots(txn, track_id)
+            txn.put(key(track_id), Removed(track, _now()).dump(), db=self._db["bin"])
+            self._segments.blank(txn, track_id)
         return track
 
     def restore(self, track_id: int) -> Track:
@@ -152,10 +140,10 @@ class Index:
                 raise MissingError(f"there is no track {track_id} to restore")
             known = txn.get(track.sha256.encode(), db=self._db["sums"])
             if known is not None:
-                raise ConflictError(f"track {track_id} was added again as track {_number(known)}: nothing to restore")
-            packed = bytes(txn.get(_key(track_id), db=self._db["peaks"]))
+                raise ConflictError(f"track {track_id} was added again as track {number(known)}: nothing to restore")
+            packed = bytes(txn.get(key(track_id), db=self._db["peaks"]))
             self._put(txn, track, packed)
-            self._add_segment(txn, [(track_id, reference_hashes(unpack(packed), self.params))])
+            self._segments.add(txn, [(track_id, reference_hashes(unpack(packed), self.params))])
         self._merge()
         return track
 
@@ -171,7 +159,7 @@ class Index:
             for track_id in ids:
                 track = self._take_from_bin(txn, track_id)
                 if track is not None:
-                    txn.delete(_key(track_id), db=self._db["peaks"])
+                    txn.delete(key(track_id), db=self._db["peaks"])
                     gone.append(track)
         return gone
 
@@ -188,7 +176,7 @@ class Index:
         given: dict[str, Any] = {"title": title, "artist": artist, "album": album, "path": path}
         with self._write() as txn:
             track = replace(self._get(txn, track_id), **{name: text for name, text in given.items() if text is not None})
-            txn.put(_key(track_id), track.dump(), db=self._db["tracks"])
+            txn.put(key(track_id), track.dump(), db=self._db["tracks"])
         return track
 
     def track(self, track_id: int) -> Track:
@@ -200,7 +188,7 @@ class Index:
         """The track made from the file with this hash, if any."""
         with self._env.begin() as txn:
             known = txn.get(sha256.encode(), db=self._db["sums"])
-            return None if known is None else self._get(txn, _number(known))
+            return None if known is None else self._get(txn, number(known))
 
     def tracks(self, search: str = "", sort: str = "added", limit: int | None = 50, after: str | None = None) -> Page:
         """Tracks in whose title, artist, album or file name each word of `search` occurs, sorted by one of `tracks.SORTS`, from the
@@ -234,7 +222,7 @@ class Index:
     def stretches(self, wanted: Sequence[tuple[int, int, int]]) -> list[Peaks]:
         """The same for many (track id, first frame, last frame) at once."""
         with self._env.begin(db=self._db["peaks"], buffers=True) as txn:
-            return [unpack(txn.get(_key(track_id), b""), first, last) for track_id, first, last in wanted]
+            return [unpack(txn.get(key(track_id), b""), first, last) for track_id, first, last in wanted]
 
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
         """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""
@@ -256,7 +244,7 @@ class Index:
                 txn.drop(self._db["fresh"], delete=False)
                 txn.put(b"staged", text, db=self._db["about"])
             for track_id, peaks in made:
-                txn.put(_key(track_id), pack(peaks), db=self._db["fresh"])
+                txn.put(key(track_id), pack(peaks), db=self._db["fresh"])
 
     def rebuild(self, params: Params, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Makes all postings anew, in one transaction, after which the index is one of `params`.
@@ -266,16 +254,15 @@ class Index:
         """
         with self._write() as txn:
             for track in self._everything(txn):
-                txn.put(_key(track.id), self._constellation_for(txn, track.id, params), db=self._db["peaks"])
+                txn.put(key(track.id), self._constellation_for(txn, track.id, params), db=self._db["peaks"])
             for name, value in (("params", params.to_json().encode()), ("layout", LAYOUT)):
                 txn.put(name.encode(), value, db=self._db["about"])
-            for name in ("lines", "segments", "fresh"):
-                txn.drop(self._db[name], delete=False)
-            txn.delete(b"merging", db=self._db["about"])
-            ids = [_number(key) for key, _ in txn.cursor(db=self._db["tracks"])]
+            txn.drop(self._db["fresh"], delete=False)
+            self._segments.clear(txn)
+            ids = [number(row_key) for row_key, _ in txn.cursor(db=self._db["tracks"])]
             for first in range(0, len(ids), REBUILD_TRACKS):
-                some = [(i, bytes(txn.get(_key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
-                self._add_segment(txn, [(i, reference_hashes(unpack(packed), params)) for i, packed in some])
+                some = [(i, bytes(txn.get(key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
+                self._segments.add(txn, [(i, reference_hashes(unpack(packed), params)) for i, packed in some])
                 progress(first + len(some), len(ids))
         self.params = params
         self._merge()
@@ -287,10 +274,10 @@ class Index:
     def _constellation_for(self, txn: Any, track_id: int, params: Params) -> bytes:
         """The packed peaks as `params` makes them, b"" when there are none."""
         if txn.get(b"staged", db=self._db["about"]) == params.to_json().encode():
-            staged = txn.get(_key(track_id), db=self._db["fresh"])
+            staged = txn.get(key(track_id), db=self._db["fresh"])
             if staged is not None:
                 return bytes(staged)
-        return bytes(txn.get(_key(track_id), b"", db=self._db["peaks"])) if self.params.same_front_end(params) else b""
+        return bytes(txn.get(key(track_id), b"", db=self._db["peaks"])) if self.params.same_front_end(params) else b""
 
     # One transaction's parts
 
@@ -304,42 +291,34 @@ class Index:
         """The track to store, and True; or the one that holds this file, and False."""
         known = txn.get(new.sha256.encode(), db=self._db["sums"])
         if known is None:
-            return Track(**asdict(new), id=self._take(txn, "next_track"), added=_now()), True
-        track = self._get(txn, _number(known))
+            return Track(**asdict(new), id=take(txn, "next_track", self._db["about"]), added=_now()), True
+        track = self._get(txn, number(known))
         lost = not txn.get(known, db=self._db["peaks"])  # its audio was gone when the index was rebuilt
         return (replace(track, path=new.path) if lost else track), lost
 
     def _get(self, txn: Any, track_id: int) -> Track:
-        row = txn.get(_key(track_id), db=self._db["tracks"]) if _is_number(track_id) else None
+        row = txn.get(key(track_id), db=self._db["tracks"]) if _is_number(track_id) else None
         if row is None:
             raise MissingError(f"there is no track {track_id}")
         return Track.load(row)
 
     def _put(self, txn: Any, track: Track, packed: bytes) -> None:
-        txn.put(_key(track.id), track.dump(), db=self._db["tracks"])
-        txn.put(track.sha256.encode(), _key(track.id), db=self._db["sums"])
-        txn.put(_key(track.id), packed, db=self._db["peaks"])
+        txn.put(key(track.id), track.dump(), db=self._db["tracks"])
+        txn.put(track.sha256.encode(), key(track.id), db=self._db["sums"])
+        txn.put(key(track.id), packed, db=self._db["peaks"])
 
     def _take_from_bin(self, txn: Any, track_id: int) -> Track | None:
-        row = txn.get(_key(track_id), db=self._db["bin"]) if _is_number(track_id) else None
+        row = txn.get(key(track_id), db=self._db["bin"]) if _is_number(track_id) else None
         if row is None:
             return None
         track = Removed.load(row).track
-        txn.delete(_key(track_id), db=self._db["bin"])
+        txn.delete(key(track_id), db=self._db["bin"])
         return track
-
-    def _take(self, txn: Any, counter: str) -> int:
-        last = txn.get(counter.encode(), db=self._db["about"])
-        number = 1 if last is None else _number(last)
-        txn.put(counter.encode(), _key(number + 1), db=self._db["about"])
-        return number
 
     def _current_listing(self) -> Listing:
         with self._env.begin() as txn:
             self._listing.update(txn.id(), lambda: (row for _, row in txn.cursor(db=self._db["tracks"])))
         return self._listing
-
-    # Segments
 
     def _current_segments(self, txn: Any) -> list[Segment]:
         """All of them, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
@@ -348,133 +327,23 @@ class Index:
         transactions of the same revision, and only for those: they see the same pages at the same addresses.
         """
         with self._lock:
-            if self._segments_of != txn.id():
+            if self._read_at != txn.id():
                 if Params.from_json(bytes(txn.get(b"params", db=self._db["about"])).decode()) != self.params:
                     raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
-                self._segments = self._read_segments(txn, self._segments)
-                self._segments_of = txn.id()
-            return list(self._segments.values())
-
-    def _read_segments(self, txn: Any, known: dict[int, Segment]) -> dict[int, Segment]:
-        """The segments by number, valid as long as the transaction, or until it writes. Lines as in `known` are taken from there."""
-        lines = self._read_lines(txn)
-        parts = {number: [EMPTY] * PARTS for number in lines}
-        for key, row in txn.cursor(db=self._db["segments"]):
-            number, part = PART_KEY.unpack(key)
-            parts[number][part] = postings.read_part(row)
-        return {number: Segment(_same_or(line, known.get(number)), tuple(parts[number])) for number, line in lines.items()}
-
-    def _read_lines(self, txn: Any) -> dict[int, Line]:
-        return {_number(key): Line.load(bytes(row)) for key, row in txn.cursor(db=self._db["lines"])}
-
-    def _add_segment(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
-        """Writes the tracks' postings, merged with small segments while those are of about their size."""
-        if not tracks:
-            return
-        new = postings.build(tracks)
-        merged = []
-        for number, small in self._settled_segments(txn):
-            if small.size > OF_A_SIZE * new.size or small.size + new.size > SMALL_SEGMENT:
-                break
-            new = postings.merge([small, new])
-            merged.append(number)
-        for number in merged:
-            self._delete_segment(txn, number)
-        self._put_segment(txn, new)
-
-    def _settled_segments(self, txn: Any) -> list[tuple[int, Segment]]:
-        """Those that are not being merged, with their numbers, smallest first."""
-        merging = self._merging(txn)
-        segments = self._read_segments(txn, {}).items()
-        return sorted((item for item in segments if item[0] not in merging), key=lambda item: item[1].size)
-
-    def _merging(self, txn: Any) -> tuple[int, ...]:
-        """The numbers of A, B and C while there is a merge, else none."""
-        row = txn.get(b"merging", db=self._db["about"])
-        return () if row is None else MERGING.unpack(row)
+                self._read = self._segments.read(txn, self._read)
+                self._read_at = txn.id()
+            return list(self._read.values())
 
     def _merge(self) -> None:
-        """Merges segments while two of them are of a size: first those that somebody has begun with."""
+        """Merges segments while two of them are of a size."""
         more = True
         while more:
             with self._write() as txn:
-                more = self._merge_part(txn)
-
-    def _merge_part(self, txn: Any) -> bool:
-        """Merges the next part of two segments; False when there is nothing to merge."""
-        numbers = self._merging(txn) or self._begin_merge(txn)
-        if not numbers:
-            return False
-        *old, new = numbers
-        part = min(self._first_part(txn, number) for number in old)
-        if part < PARTS:
-            lines = [Line.load(bytes(txn.get(_key(number), db=self._db["lines"]))) for number in old]
-            keys = [PART_KEY.pack(number, part) for number in old]
-            parts = [postings.read_part(txn.get(key, EMPTY, db=self._db["segments"])) for key in keys]
-            self._put_part(txn, new, part, postings.merge_parts(lines, parts))
-            for key in keys:
-                txn.delete(key, db=self._db["segments"])
-        else:
-            for number in old:
-                txn.delete(_key(number), db=self._db["lines"])
-            txn.delete(b"merging", db=self._db["about"])
-        return True
-
-    def _first_part(self, txn: Any, number: int) -> int:
-        """The first part that a segment has; `PARTS` when it has none."""
-        cursor = txn.cursor(db=self._db["segments"])
-        found = cursor.set_range(PART_KEY.pack(number, 0))
-        owner, part = PART_KEY.unpack(cursor.key()) if found else (None, PARTS)
-        return part if owner == number else PARTS
-
-    def _begin_merge(self, txn: Any) -> tuple[int, ...]:
-        """Chooses the smallest two segments that are of a size."""
-        for (smaller, a), (larger, b) in pairwise(self._settled_segments(txn)):
-            if b.size <= OF_A_SIZE * a.size and a.size + b.size <= MAX_SEGMENT:
-                line = postings.merge_lines([a.line, b.line])
-                numbers = smaller, larger, self._take(txn, "next_segment")
-                txn.put(_key(numbers[2]), line.dump(), db=self._db["lines"])
-                txn.put(b"merging", MERGING.pack(*numbers), db=self._db["about"])
-                return numbers
-        return ()
-
-    def _put_segment(self, txn: Any, segment: Segment) -> None:
-        number = self._take(txn, "next_segment")
-        txn.put(_key(number), segment.line.dump(), db=self._db["lines"])
-        for part, numbers in enumerate(segment.parts):
-            self._put_part(txn, number, part, numbers)
-
-    def _put_part(self, txn: Any, number: int, part: int, numbers: Part) -> None:
-        if numbers is not EMPTY:
-            txn.put(PART_KEY.pack(number, part), numbers.data, db=self._db["segments"])
-
-    def _delete_segment(self, txn: Any, number: int) -> None:
-        txn.delete(_key(number), db=self._db["lines"])
-        for part in range(PARTS):
-            txn.delete(PART_KEY.pack(number, part), db=self._db["segments"])
-
-    def _blank_slots(self, txn: Any, track_id: int) -> None:
-        """Makes a track's postings count for nobody; the next merge drops them."""
-        for number, line in self._read_lines(txn).items():
-            if track_id in line.slots["track"]:
-                txn.put(_key(number), line.without(track_id).dump(), db=self._db["lines"])
-
-
-def _same_or(line: Line, known: Segment | None) -> Line:
-    """The known segment's when it is the same: what was derived from it need not be made again."""
-    return known.line if known and known.line.dump() == line.dump() else line
+                more = self._segments.merge_part(txn)
 
 
 def _is_number(track_id: int) -> bool:
     return 0 < track_id < 1 << 63
-
-
-def _key(number: int) -> bytes:
-    return number.to_bytes(8, "big")
-
-
-def _number(key: bytes | memoryview) -> int:
-    return int.from_bytes(key, "big")
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import index as index_module
+from core import segments
 from core.constellation import PEAK
 from core.errors import ConflictError, EarprintError, MissingError, VersionError
 from core.hashes import reference_hashes
@@ -120,7 +120,7 @@ def _raising(tracks):
 def test_a_failure_inside_the_transaction_changes_nothing(index, monkeypatch):
     index.add(songs(1))
     before = index.stats()
-    monkeypatch.setattr(index, "_put_segment", lambda *_: 1 / 0)
+    monkeypatch.setattr(index._segments, "_put", lambda *_: 1 / 0)
     for change in (lambda: index.add(songs(2, 3)), lambda: index.rebuild(Params(pair_frames=9))):
         with pytest.raises(ZeroDivisionError):
             change()
@@ -228,7 +228,7 @@ def test_numbers_are_never_reused(folder):
 
 def apart(monkeypatch):
     """Nothing is small: all is merged part by part."""
-    monkeypatch.setattr(index_module, "SMALL_SEGMENT", 0)
+    monkeypatch.setattr(segments, "SMALL_SEGMENT", 0)
 
 
 @pytest.mark.parametrize("merged", ["by the add", "part by part"])
@@ -251,8 +251,8 @@ def die_in_merge(monkeypatch, part):
         calls.append(1)
         return original(*arguments) if len(calls) <= part else 1 / 0
 
-    original = index_module.postings.merge_parts
-    monkeypatch.setattr(index_module.postings, "merge_parts", merge_parts)
+    original = segments.postings.merge_parts
+    monkeypatch.setattr(segments.postings, "merge_parts", merge_parts)
 
 
 @pytest.mark.parametrize("part", [0, 1, 17, 40])
@@ -316,7 +316,7 @@ def live_pages(index, name):
 
 def test_a_segment_has_a_largest_size(index, monkeypatch):
     apart(monkeypatch)
-    monkeypatch.setattr(index_module, "MAX_SEGMENT", 1)
+    monkeypatch.setattr(segments, "MAX_SEGMENT", 1)
     for seed in (1, 2, 3):
         index.add(songs(seed))
     assert index.stats()["segments"] == 3
@@ -464,7 +464,7 @@ def test_a_rebuild_with_other_numbers_is_noticed(index, folder):
         heard(index, 1)
 
 
-APART = "index_module.SMALL_SEGMENT = 0\n"
+APART = "segments.SMALL_SEGMENT = 0\n"
 
 
 @pytest.mark.parametrize("setting", ["", APART], ids=["merged by the add", "merged part by part"])
@@ -503,7 +503,7 @@ def test_a_process_killed_inside_add_leaves_whole_tracks(folder, seconds):
         assert heard(index, 10**7) == [count + 1]
 
 
-STEPS = {"before the commit": "index._put_segment = die", "after the commit": "index._merge = die"}
+STEPS = {"before the commit": "index._segments._put = die", "after the commit": "index._merge = die"}
 DIE = "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
@@ -522,13 +522,13 @@ def test_a_process_killed_at_each_step_of_add(folder, step):
 KILLED_IN_MERGE = f"""
 {APART}{DIE}
 first, parts = map(int, sys.argv[1:])
-put = index._put_part
+put = index._segments._put_part
 merged = []
 def put_part(txn, number, part, numbers):
     put(txn, number, part, numbers)
-    merged.append(part) if index._merging(txn) and number == index._merging(txn)[2] else None
+    merged.append(part) if number in index._segments.merging(txn)[2:] else None
     len(merged) < parts or die()
-index._put_part = put_part
+index._segments._put_part = put_part
 for seed in range(first, 10**6): index.add(songs(seed))
 """
 
