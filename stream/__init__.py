@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stream.matcher import End, Event, Guesses, Lost, Match, Matcher
     from stream.protocol import Session
     from stream.recognizer import Answer, Recognizer, identify, recognize
+    from stream.sight import Seen
 
 _HOME = {
     "Answer": "recognizer",
@@ -23,6 +24,7 @@ _HOME = {
     "Match": "matcher",
     "Matcher": "matcher",
     "Recognizer": "recognizer",
+    "Seen": "sight",
     "Session": "protocol",
     "identify": "recognizer",
     "recognize": "recognizer",
@@ -37,6 +39,7 @@ __all__ = [
     "Match",
     "Matcher",
     "Recognizer",
+    "Seen",
     "Session",
     "identify",
     "recognize",

@@ -18,6 +18,7 @@ from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Field, Guess, Judged, con
 from core.index import Index, Track
 from core.postings import HIT
 from core.warps import DECOYS, WARPS
+from stream.sight import Seen, Sight
 
 LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
@@ -100,7 +101,7 @@ class End:
         }
 
 
-Event = Guesses | Match | Lost | End
+Event = Guesses | Match | Lost | End | Seen
 
 
 def _answer_json(guesses: tuple[Guess, ...], absent: float) -> dict[str, Any]:
@@ -113,13 +114,14 @@ class Matcher:
     State: the peaks, levels and hits of the last seconds; the candidates under watch; the claim; the best guess for each track so far.
     """
 
-    def __init__(self, index: Index, look: int = LIVE_LOOK) -> None:
-        """look: frames from a look to the next."""
+    def __init__(self, index: Index, look: int = LIVE_LOOK, sight: Sight | None = None) -> None:
+        """look: frames from a look to the next; sight: to tell at each look what it sees."""
         self.index = index
         self.params = index.params
         self.guesses: tuple[Guess, ...] = ()
         self.absent = 1.0
         self._look = look
+        self._sight = sight
         self._window = self._frames(WINDOW_SECONDS)
         self._now = 0  # frames looked at
         self._peaks = np.zeros(0, PEAK)
@@ -330,7 +332,10 @@ class Matcher:
         if len(self._best) > 4 * MAX_GUESSES:
             kept = sorted(self._best.values(), key=lambda g: -g.bits)[: 2 * MAX_GUESSES]
             self._best = {g.track.id: g for g in kept}
-        return [*self._claims(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
+        return [*self._claims(now, guesses), *self._see(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
+
+    def _see(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
+        return [self._sight.look(self._peaks, now, self._elapsed(now), guesses)] if self._sight else []
 
     def _claims(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
         best = guesses[0] if guesses else None

@@ -3,7 +3,7 @@
     client   start                        first, once
     server   ready
     client   PCM ...                      any number of binary messages, cut anywhere
-    server   guesses | match | lost ...   as the sound gives reason
+    server   guesses | match | lost ...   as the sound gives reason, and constellation where start asked for it
     client   stop
     server   end                          then close 1000
 
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.audio import Pcm
 from stream.recognizer import Recognizer
+from stream.sight import scale
 
 if TYPE_CHECKING:
     from core.index import Index
@@ -71,7 +72,7 @@ class Close:
 class Start:
     """A valid start message.
 
-    `constellation` asks for peaks to be sent as well. It is checked and accepted; there is no message yet that it adds.
+    `constellation` asks for the peaks heard as well, and says in `ready` what their frames and bands are.
     """
 
     sample_rate: int  # Hz
@@ -137,12 +138,13 @@ class Session:
             raise _Refusal("wrong_order", POLICY, "start may be sent only once")
         self._pcm = Pcm(start.format, start.channels)
         self._step_bytes = round(start.bytes_per_second * self._limits.step_seconds)
-        self._recognizer = Recognizer(self._index, start.sample_rate)
+        self._recognizer = Recognizer(self._index, start.sample_rate, start.constellation)
         return {
             "type": "ready",
             "tracks": self._index.stats()["tracks"],
             "delay": self._recognizer.delay,
             "threshold": self._recognizer.threshold,
+            **({"constellation": scale(self._index.params)} if start.constellation else {}),
         }
 
     def _listen(self, data: bytes) -> Iterator[list[Reply]]:

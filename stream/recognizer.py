@@ -10,6 +10,7 @@ from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
 from stream.matcher import End, Event, Matcher
+from stream.sight import Sight
 
 if TYPE_CHECKING:
     from core.ingest import Analysis
@@ -38,12 +39,12 @@ class Answer:
 class Recognizer:
     """Feed it PCM in blocks of any size and it says what is playing; `finish` ends the sound.
 
-    sample_rate: Hz of the PCM. Raises EarprintError for one that cannot be used.
+    sample_rate: Hz of the PCM; constellation: whether to tell what is seen as well. Raises EarprintError for a rate that cannot be used.
     """
 
-    def __init__(self, index: Index, sample_rate: int) -> None:
+    def __init__(self, index: Index, sample_rate: int, constellation: bool = False) -> None:
         self._fingerprinter = Fingerprinter(index.params, sample_rate)
-        self._matcher = Matcher(index)
+        self._matcher = Matcher(index, sight=Sight(index) if constellation else None)
         self._sample_rate = sample_rate
         self._samples = 0
         self.delay = index.params.delay  # seconds from a sound to the first answer that knows of it

@@ -70,9 +70,9 @@ def _new_track(title, duration):
     return NewTrack(title, "", "", duration, f"{title}.wav", f"{next(_numbers):064x}", "")
 
 
-def listen(index, pcm, rate=RATE, block=BLOCK):
+def listen(index, pcm, rate=RATE, block=BLOCK, **options):
     """All events of a sound that is fed in blocks of so many samples."""
-    recognizer = Recognizer(index, rate)
+    recognizer = Recognizer(index, rate, **options)
     events = []
     for start in range(0, len(pcm), block):
         events += recognizer.feed(pcm[start : start + block])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from web.outbox import WAITING_LIMIT, Outbox
+from web.outbox import KEPT, WAITING_LIMIT, Outbox
 
 
 class Line:
@@ -64,6 +64,22 @@ def test_a_slow_listener_misses_only_guesses_that_newer_ones_overtake():
             line.open.set()
             await outbox.flush()
         assert line.sent == [*guesses(1), MATCH, LOST, *guesses(4), END]
+
+    asyncio.run(run())
+
+
+def test_a_slow_listener_misses_only_pictures_that_are_too_old():
+    async def run():
+        line = Line()
+        async with outbox_on(line) as outbox:
+            await outbox.put([MATCH])
+            await asyncio.sleep(0.01)  # it is being sent
+            for n in range(KEPT["constellation"] + 2):
+                await outbox.put([{"type": "constellation", "n": n}])
+            await outbox.put([LOST])
+            line.open.set()
+            await outbox.flush()
+        assert line.sent == [MATCH, *({"type": "constellation", "n": n + 1} for n in range(KEPT["constellation"] + 1)), LOST]
 
     asyncio.run(run())
 

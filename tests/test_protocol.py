@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.params import Params
 from stream import protocol
 from stream.protocol import Close, Limits, Session
 
@@ -30,8 +31,9 @@ class Counter:
 
     delay, threshold = 0.3, 40.0
 
-    def __init__(self, index, sample_rate):
+    def __init__(self, index, sample_rate, constellation):
         self.heard = np.zeros(0, np.float32)
+        self.constellation = constellation
 
     def feed(self, pcm):
         self.heard = np.concatenate([self.heard, pcm])
@@ -52,7 +54,7 @@ def session():
 
 
 def new_session(limits=protocol.LIMITS):
-    return Session(SimpleNamespace(stats=lambda: {"tracks": 3}), limits)
+    return Session(SimpleNamespace(stats=lambda: {"tracks": 3}, params=Params()), limits)
 
 
 def start(**changes):
@@ -71,6 +73,14 @@ def test_a_whole_conversation(session):
     assert session.closed is None
     assert session.receive(STOP) == [{"type": "guesses", "samples": 101}, {"type": "end", "samples": 101}]
     assert session.closed == Close(1000, "")
+
+
+def test_who_asks_for_the_constellation_is_told_its_scale(session):
+    (ready,) = session.receive(start(constellation=True))
+    assert ready["constellation"]["frame_seconds"] == pytest.approx(256 / 11_025)
+    assert ready["constellation"]["first_seconds"] == pytest.approx(1_024 / 11_025)
+    assert len(ready["constellation"]["hertz"]) == 256
+    assert session._recognizer.constellation
 
 
 def test_stop_without_sound(session):

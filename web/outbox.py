@@ -10,10 +10,11 @@ from starlette.websockets import WebSocketDisconnect
 from stream.protocol import Reply
 
 WAITING_LIMIT = 100  # events that may be unsent; with guesses dropped these are minutes of music
+KEPT = {"guesses": 0, "constellation": 40}  # how many of a type that new ones overtake still wait; of a picture its ten seconds
 
 
 class Outbox:
-    """Events on their way to one listener, in order. While it is slow, guesses that newer ones overtake are dropped.
+    """Events on their way to one listener, in order. While it is slow, guesses and pictures that newer ones overtake are dropped.
 
     So a client may send a whole album before it reads a word, and one on a bad line hears of now, not of then.
     """
@@ -32,12 +33,23 @@ class Outbox:
         Raises WebSocketDisconnect when the patience is at its end.
         """
         async with self._changed:
-            if any(event["type"] == "guesses" for event in events):
-                self._waiting = deque(event for event in self._waiting if event["type"] != "guesses")
+            for type in {event["type"] for event in events} & KEPT.keys():
+                self._drop(type)
             self._waiting.extend(events)
             self._idle = self._idle and not events
             self._changed.notify_all()
             await self._until(lambda: len(self._waiting) < WAITING_LIMIT)
+
+    def _drop(self, type: str) -> None:
+        """Drops the oldest that wait of a type, down to those that are kept."""
+        excess = sum(event["type"] == type for event in self._waiting) - KEPT[type]
+        kept: deque[Reply] = deque()
+        for event in self._waiting:
+            if event["type"] == type and excess > 0:
+                excess -= 1
+            else:
+                kept.append(event)
+        self._waiting = kept
 
     async def flush(self) -> None:
         """Waits until everything is sent. Raises as `put`."""
