@@ -27,7 +27,7 @@ class Echo:
 
     delay, threshold = 0.3, 40.0
 
-    def __init__(self, index, sample_rate):
+    def __init__(self, index, sample_rate, constellation):
         self.threads = set()
 
     def feed(self, pcm):
