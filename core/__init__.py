@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         EarprintError,
         MissingError,
         SilentError,
+        StorageError,
+        TooLongError,
         VersionError,
     )
     from core.fingerprinter import Fingerprinter
@@ -33,6 +35,8 @@ _HOME = {
     "MissingError": "errors",
     "Params": "params",
     "SilentError": "errors",
+    "StorageError": "errors",
+    "TooLongError": "errors",
     "VersionError": "errors",
 }
 
@@ -46,6 +50,8 @@ __all__ = [
     "MissingError",
     "Params",
     "SilentError",
+    "StorageError",
+    "TooLongError",
     "VersionError",
 ]
 

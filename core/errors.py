@@ -13,6 +13,14 @@ class SilentError(EarprintError):
     """A reference with less than a second of sound: nothing in it could be recognised."""
 
 
+class TooLongError(AudioError):
+    """A file with more sound than is taken."""
+
+
+class StorageError(EarprintError):
+    """The disk of the data folder is full, or what is on it is damaged. Nothing was changed."""
+
+
 class VersionError(EarprintError):
     """An index that another version of the algorithm made; the message says how to rebuild it."""
 

@@ -1,7 +1,7 @@
 """The index: tracks, their constellations, and the posting lists of their hashes, in one LMDB environment.
 
-Nothing else imports lmdb; its transactions go to `segments` and no further. Each method is one transaction: a track is added or removed
-as a whole, several processes may read while one writes, and readers see a change at their next call.
+Each method is one transaction: a track is added or removed as a whole, several processes may read while one writes, and readers see a
+change at their next call.
 
     about         "params", "layout", "next_track"; "staged": the params of `fresh`; and what `segments` notes
     tracks        id -> the track as JSON               bin: the same, for removed tracks
@@ -12,28 +12,25 @@ as a whole, several processes may read while one writes, and readers see a chang
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lmdb
-
 from core import postings
 from core.constellation import MAX_FRAME, Peaks, pack, unpack
-from core.errors import ConflictError, EarprintError, MissingError, VersionError
+from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
 from core.hashes import Hashes, reference_hashes
 from core.params import Params
 from core.postings import Hits, Segment
 from core.segments import Segments, key, number, take
+from core.storage import Storage
 from core.tracks import Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
-MAP_SIZE = 1 << 40  # bytes of address space; the file grows as needed
-MAX_READERS = 512  # threads that read at a time, of all processes
 REBUILD_TRACKS = 256  # whose postings are made at a time
 LAYOUT = b"1"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh")
@@ -48,32 +45,30 @@ class Index:
 
     def __init__(self, path: str | Path, params: Params | None = None, *, readonly: bool = False, any_version: bool = False) -> None:
         self.path = Path(path)
-        if readonly and not (self.path / "data.mdb").exists():
-            raise EarprintError(f"there is no index in {self.path}: add some music first")
-        self.path.mkdir(parents=True, exist_ok=True)
+        file = self.path / "data.mdb"
+        if readonly and not (file.exists() and file.stat().st_size):
+            raise self._missing()
         self._lock = threading.Lock()
         self._read: dict[int, Segment] = {}  # the segments as of revision `_read_at`, where they lie
         self._read_at = -1
         self._listing = Listing()
-        self._env = lmdb.open(str(self.path), map_size=MAP_SIZE, max_dbs=len(DATABASES), max_readers=MAX_READERS, readonly=readonly)
+        self._storage = Storage(self.path, DATABASES, readonly=readonly)
+        self._db = self._storage.db
         try:
-            self._env.reader_check()  # entries of processes that were killed would keep old pages from being reused
+            if len(self._db) < len(DATABASES):
+                raise self._outdated()
             if not readonly:
                 self._create(params or Params())
-            self._db = self._tables()
             self._segments = Segments(self._db)
             self.params = self._stored_params()
             if not any_version and not self._is_current(params or replace(self.params, **Params.versions())):
                 raise self._outdated()
         except BaseException:
-            self._env.close()
+            self._storage.close()
             raise
 
-    def _tables(self) -> dict[str, Any]:
-        try:
-            return {name: self._env.open_db(name.encode(), create=False) for name in DATABASES}
-        except lmdb.NotFoundError:
-            raise self._outdated() from None
+    def _missing(self) -> EarprintError:
+        return EarprintError(f"there is no index in {self.path}: add some music first")
 
     def _outdated(self) -> VersionError:
         return VersionError(
@@ -82,21 +77,22 @@ class Index:
         )
 
     def _create(self, params: Params) -> None:
-        with self._env.begin(write=True) as txn:
-            db = {name: self._env.open_db(name.encode(), txn=txn) for name in DATABASES}
-            if txn.put(b"params", params.to_json().encode(), db=db["about"], overwrite=False):
-                txn.put(b"layout", LAYOUT, db=db["about"])
+        with self._storage.write() as txn:
+            if txn.put(b"params", params.to_json().encode(), db=self._db["about"], overwrite=False):
+                txn.put(b"layout", LAYOUT, db=self._db["about"])
 
     def _is_current(self, params: Params) -> bool:
-        with self._env.begin(db=self._db["about"]) as txn:
-            return self.params == params and txn.get(b"layout") == LAYOUT
+        with self._storage.read() as txn:
+            return self.params == params and txn.get(b"layout", db=self._db["about"]) == LAYOUT
 
     def _stored_params(self) -> Params:
-        with self._env.begin(db=self._db["about"]) as txn:
-            return Params.from_json(bytes(txn.get(b"params", b"")).decode())
+        with self._storage.read() as txn:
+            if txn.get(b"params", db=self._db["about"]) is None:  # whoever makes it has only just begun
+                raise self._missing()
+            return _params(txn, self._db["about"])
 
     def close(self) -> None:
-        self._env.close()
+        self._storage.close()
 
     def __enter__(self) -> "Index":
         return self
@@ -110,7 +106,7 @@ class Index:
         """Adds all of them in one transaction, or none. Returns (track, True), or (the track that holds this file, False) when its
         SHA-256 is known. peaks: PEAK [k], those of a reference (`constellation.reference`)."""
         hashed = [(new, packed := pack(peaks), reference_hashes(unpack(packed), self.params)) for new, peaks in tracks]
-        with self._write() as txn:
+        with self._storage.write() as txn:
             result, fresh = [], []
             for new, packed, hashes in hashed:
                 track, is_new = self._numbered(txn, new)
@@ -124,7 +120,7 @@ class Index:
 
     def remove(self, track_id: int) -> Track:
         """Takes a track out of the library; `restore` undoes it. Raises MissingError."""
-        with self._write() as txn:
+        with self._storage.write() as txn:
             track = self._get(txn, track_id)
             txn.delete(key(track_id), db=self._db["tracks"])
             txn.delete(track.sha256.encode(), db=self._db["sums"])
@@ -134,7 +130,7 @@ class Index:
 
     def restore(self, track_id: int) -> Track:
         """Puts a removed track back under its number. Raises MissingError, or ConflictError when its file was added again since."""
-        with self._write() as txn:
+        with self._storage.write() as txn:
             track = self._take_from_bin(txn, track_id)
             if track is None:
                 raise MissingError(f"there is no track {track_id} to restore")
@@ -149,12 +145,12 @@ class Index:
 
     def removed(self) -> list[Removed]:
         """Tracks that can be restored."""
-        with self._env.begin() as txn:
+        with self._storage.read() as txn:
             return [Removed.load(row) for _, row in txn.cursor(db=self._db["bin"])]
 
     def purge(self, ids: Iterable[int]) -> list[Track]:
         """Forgets removed tracks for good; returns those that were there."""
-        with self._write() as txn:
+        with self._storage.write() as txn:
             gone = []
             for track_id in ids:
                 track = self._take_from_bin(txn, track_id)
@@ -174,19 +170,19 @@ class Index:
     ) -> Track:
         """Changes what is given. Raises MissingError."""
         given: dict[str, Any] = {"title": title, "artist": artist, "album": album, "path": path}
-        with self._write() as txn:
+        with self._storage.write() as txn:
             track = replace(self._get(txn, track_id), **{name: text for name, text in given.items() if text is not None})
             txn.put(key(track_id), track.dump(), db=self._db["tracks"])
         return track
 
     def track(self, track_id: int) -> Track:
         """Raises MissingError."""
-        with self._env.begin() as txn:
+        with self._storage.read() as txn:
             return self._get(txn, track_id)
 
     def find(self, sha256: str) -> Track | None:
         """The track made from the file with this hash, if any."""
-        with self._env.begin() as txn:
+        with self._storage.read() as txn:
             known = txn.get(sha256.encode(), db=self._db["sums"])
             return None if known is None else self._get(txn, number(known))
 
@@ -198,20 +194,20 @@ class Index:
     def stats(self) -> dict[str, float]:
         """tracks, seconds of sound, postings, bytes on disk, segments."""
         everything = self._current_listing().all()
-        with self._env.begin(buffers=True) as txn:
+        with self._storage.read() as txn:
             sizes = [segment.size for segment in self._current_segments(txn)]
         return {
             "tracks": len(everything),
             "seconds": sum(t.duration for t in everything),
             "postings": sum(sizes),
-            "bytes": (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"],
+            "bytes": self._storage.bytes,
             "segments": len(sizes),
         }
 
     @property
     def revision(self) -> int:
         """Grows whenever anything was written, by whichever process."""
-        return int(self._env.info()["last_txnid"])
+        return self._storage.revision
 
     # Constellations and postings
 
@@ -221,25 +217,26 @@ class Index:
 
     def stretches(self, wanted: Sequence[tuple[int, int, int]]) -> list[Peaks]:
         """The same for many (track id, first frame, last frame) at once."""
-        with self._env.begin(db=self._db["peaks"], buffers=True) as txn:
-            return [unpack(txn.get(key(track_id), b""), first, last) for track_id, first, last in wanted]
+        peaks = self._db["peaks"]
+        with self._storage.read() as txn:
+            return [unpack(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
 
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
         """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""
-        with self._env.begin(buffers=True) as txn:
+        with self._storage.read() as txn:
             return postings.lookup(self._current_segments(txn), hashes, self.params.band_reach, self.params.step_reach, budget)
 
     # Rebuilding
 
     def unanalysed(self, params: Params) -> list[Track]:
         """The tracks, also removed ones, of which there is no constellation as `params` would make it: their audio is needed."""
-        with self._env.begin() as txn:
+        with self._storage.read() as txn:
             return [track for track in self._everything(txn) if not self._constellation_for(txn, track.id, params)]
 
     def stage(self, params: Params, made: Iterable[tuple[int, Peaks]]) -> None:
         """Keeps constellations, (track id, PEAK [k]), that `params` made, for `rebuild`: until then nothing else changes."""
         text = params.to_json().encode()
-        with self._write() as txn:
+        with self._storage.write() as txn:
             if txn.get(b"staged", db=self._db["about"]) != text:
                 txn.drop(self._db["fresh"], delete=False)
                 txn.put(b"staged", text, db=self._db["about"])
@@ -252,7 +249,7 @@ class Index:
         The tracks that are `unanalysed` by then stay listed, but are not found until their file is added again. `progress` is called
         with the tracks done, and all.
         """
-        with self._write() as txn:
+        with self._storage.write() as txn:
             for track in self._everything(txn):
                 txn.put(key(track.id), self._constellation_for(txn, track.id, params), db=self._db["peaks"])
             for name, value in (("params", params.to_json().encode()), ("layout", LAYOUT)):
@@ -280,12 +277,6 @@ class Index:
         return bytes(txn.get(key(track_id), b"", db=self._db["peaks"])) if self.params.same_front_end(params) else b""
 
     # One transaction's parts
-
-    @contextmanager
-    def _write(self) -> Iterator[Any]:
-        """A transaction for writing. What it reads is valid until it writes."""
-        with self._env.begin(write=True, buffers=True) as txn:
-            yield txn
 
     def _numbered(self, txn: Any, new: NewTrack) -> tuple[Track, bool]:
         """The track to store, and True; or the one that holds this file, and False."""
@@ -316,8 +307,8 @@ class Index:
         return track
 
     def _current_listing(self) -> Listing:
-        with self._env.begin() as txn:
-            self._listing.update(txn.id(), lambda: (row for _, row in txn.cursor(db=self._db["tracks"])))
+        with self._storage.read() as txn:
+            self._listing.update(txn.id(), lambda: (bytes(row) for _, row in txn.cursor(db=self._db["tracks"])))
         return self._listing
 
     def _current_segments(self, txn: Any) -> list[Segment]:
@@ -328,18 +319,23 @@ class Index:
         """
         with self._lock:
             if self._read_at != txn.id():
-                if Params.from_json(bytes(txn.get(b"params", db=self._db["about"])).decode()) != self.params:
+                if _params(txn, self._db["about"]) != self.params:
                     raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
                 self._read = self._segments.read(txn, self._read)
                 self._read_at = txn.id()
             return list(self._read.values())
 
     def _merge(self) -> None:
-        """Merges segments while two of them are of a size."""
+        """Merges segments while two of them are of a size; where the disk is full, another time."""
         more = True
-        while more:
-            with self._write() as txn:
-                more = self._segments.merge_part(txn)
+        with suppress(StorageError):
+            while more:
+                with self._storage.write() as txn:
+                    more = self._segments.merge_part(txn)
+
+
+def _params(txn: Any, about: Any) -> Params:
+    return Params.from_json(bytes(txn.get(b"params", db=about)).decode())
 
 
 def _is_number(track_id: int) -> bool:

@@ -305,12 +305,12 @@ def test_a_rebuild_ends_a_merge(index, monkeypatch):
 def test_the_file_stays_near_the_size_of_what_is_in_it(index):
     for seed in range(1, 9):
         index.add([(new(seed), some_peaks(seed, 20_000))])
-        used = sum(live_pages(index, name) for name in index._db) * index._env.stat()["psize"]
+        used = sum(live_pages(index, name) for name in index._db) * index._storage.env.stat()["psize"]
         assert index.stats()["bytes"] < 1.35 * used
 
 
 def live_pages(index, name):
-    with index._env.begin() as txn:
+    with index._storage.env.begin() as txn:
         return sum(txn.stat(index._db[name])[kind] for kind in ("branch_pages", "leaf_pages", "overflow_pages"))
 
 
@@ -346,6 +346,9 @@ def test_there_is_nothing_to_read(tmp_path):
     with pytest.raises(EarprintError, match="add some music first"):
         Index(tmp_path / "nothing", readonly=True)
     assert not (tmp_path / "nothing").exists()
+    (tmp_path / "data.mdb").touch()  # somebody has only just begun
+    with pytest.raises(EarprintError, match="add some music first"):
+        Index(tmp_path, readonly=True)
 
 
 @pytest.mark.parametrize("name", ["front_end_version", "hash_version"])
@@ -368,7 +371,7 @@ def test_an_index_of_other_numbers_than_wanted_is_refused(folder):
 def test_an_index_of_another_layout_is_refused_and_can_be_rebuilt(folder, readonly):
     with Index(folder) as index:
         index.add(songs(1))
-        with index._write() as txn:
+        with index._storage.write() as txn:
             txn.delete(b"layout", db=index._db["about"])
     with pytest.raises(VersionError, match="earprint rebuild"):
         Index(folder, readonly=readonly)
@@ -549,11 +552,11 @@ def test_a_process_killed_inside_a_merge_again_and_again_loses_nothing(folder):
 
 
 def test_entries_of_killed_readers_are_cleared(index, folder):
-    code = "txn = index._env.begin(); print(index._env.readers().count(chr(10)), flush=True); sys.stdin.read()"
+    code = "txn = index._storage.env.begin(); print(index._storage.env.readers().count(chr(10)), flush=True); sys.stdin.read()"
     with other(folder, code) as reader:
         reader.stdout.readline()
         os.kill(reader.pid, signal.SIGKILL)
-    stale = index._env.readers()
+    stale = index._storage.env.readers()
     assert str(reader.pid) in stale
-    with other(folder, "print(index._env.readers())") as opener:
+    with other(folder, "print(index._storage.env.readers())") as opener:
         assert str(reader.pid) not in opener.communicate(timeout=60)[0]
