@@ -8,7 +8,7 @@ change at their next call.
     sums          SHA-256 -> id
     peaks         id -> packed constellation            (of removed tracks too, so that a removal can be undone)
     fresh         id -> packed constellation, made by another front end for the next rebuild
-    lines, segments                                     the posting lists: see `segments`
+    changes       (revision, id), see `changes`         lines, segments: the posting lists, see `segments`
 """
 
 import threading
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core import postings
+from core.changes import Changes
 from core.constellation import MAX_FRAME, Peaks, pack, unpack
 from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
 from core.hashes import Hashes, reference_hashes
@@ -27,13 +28,13 @@ from core.params import Params
 from core.postings import Hits, Segment
 from core.segments import Segments, key, number, take
 from core.storage import Storage
-from core.tracks import Listing, NewTrack, Page, Removed, Track
+from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
 LAYOUT = b"1"  # raise when postings are stored otherwise
-DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh")
+DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
 
 class Index:
@@ -60,6 +61,7 @@ class Index:
             if not readonly:
                 self._create(params or Params())
             self._segments = Segments(self._db)
+            self._changes = Changes(self._db["changes"])
             self.params = self._stored_params()
             if not any_version and not self._is_current(params or replace(self.params, **Params.versions())):
                 raise self._outdated()
@@ -126,6 +128,7 @@ class Index:
             txn.delete(track.sha256.encode(), db=self._db["sums"])
             txn.put(key(track_id), Removed(track, _now()).dump(), db=self._db["bin"])
             self._segments.blank(txn, track_id)
+            self._changes.note(txn, track_id)
         return track
 
     def restore(self, track_id: int) -> Track:
@@ -173,6 +176,7 @@ class Index:
         with self._storage.write() as txn:
             track = replace(self._get(txn, track_id), **{name: text for name, text in given.items() if text is not None})
             txn.put(key(track_id), track.dump(), db=self._db["tracks"])
+            self._changes.note(txn, track_id)
         return track
 
     def track(self, track_id: int) -> Track:
@@ -193,16 +197,21 @@ class Index:
 
     def stats(self) -> dict[str, float]:
         """tracks, seconds of sound, postings, bytes on disk, segments."""
-        everything = self._current_listing().all()
+        tracks, seconds = self._current_listing().size()
         with self._storage.read() as txn:
             sizes = [segment.size for segment in self._current_segments(txn)]
         return {
-            "tracks": len(everything),
-            "seconds": sum(t.duration for t in everything),
+            "tracks": tracks,
+            "seconds": seconds,
             "postings": sum(sizes),
             "bytes": self._storage.bytes,
             "segments": len(sizes),
         }
+
+    def count(self) -> int:
+        """Tracks; costs next to nothing, however many there are."""
+        with self._storage.read() as txn:
+            return int(txn.stat(self._db["tracks"])["entries"])
 
     @property
     def revision(self) -> int:
@@ -297,6 +306,7 @@ class Index:
         txn.put(key(track.id), track.dump(), db=self._db["tracks"])
         txn.put(track.sha256.encode(), key(track.id), db=self._db["sums"])
         txn.put(key(track.id), packed, db=self._db["peaks"])
+        self._changes.note(txn, track.id)
 
     def _take_from_bin(self, txn: Any, track_id: int) -> Track | None:
         row = txn.get(key(track_id), db=self._db["bin"]) if _is_number(track_id) else None
@@ -308,8 +318,14 @@ class Index:
 
     def _current_listing(self) -> Listing:
         with self._storage.read() as txn:
-            self._listing.update(txn.id(), lambda: (bytes(row) for _, row in txn.cursor(db=self._db["tracks"])))
+            rows = lambda: (row for _, row in txn.cursor(db=self._db["tracks"]))  # noqa: E731
+            self._listing.update(txn.id(), rows, lambda revision: self._rows_since(txn, revision))
         return self._listing
+
+    def _rows_since(self, txn: Any, revision: int) -> ChangedRows | None:
+        """The rows of the tracks that changed after `revision`, None for those that are gone."""
+        changed = self._changes.since(txn, revision)
+        return None if changed is None else {id_: txn.get(key(id_), db=self._db["tracks"]) for id_ in changed}
 
     def _current_segments(self, txn: Any) -> list[Segment]:
         """All of them, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.

@@ -2,6 +2,7 @@
 
 import bisect
 import json
+import math
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
@@ -76,57 +77,108 @@ SORTS: dict[str, Callable[[Track], tuple[Any, ...]]] = {
 }
 
 
+Entry = tuple[str, Track]  # the text that is searched, and its track
+Rows = Iterable[bytes | memoryview]
+ChangedRows = dict[int, bytes | memoryview | None]  # track id -> its row, None when it is gone
+
+WORTH_MOVING = 1000  # changes at most that are put into their places one by one; more are sorted anew
+
+
 class Listing:
-    """All tracks, sorted, as of one revision of the index: made again when there is another. Threads may share it."""
+    """All tracks, sorted, as of one revision of the index. Threads may share it.
+
+    State: the entries by id, and in each order that was asked for. An order is never altered, a new one takes its place: whoever reads
+    the old one is not disturbed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._revision = -1
-        self._rows: dict[bytes, tuple[Track, str]] = {}  # a row, its track, the text that is searched
-        self._sorted: dict[str, list[tuple[Track, str]]] = {}
+        self._revision: int | None = None
+        self._entries: dict[int, Entry] = {}
+        self._orders: dict[str, list[Entry]] = {}
+        self._seconds = 0.0  # of sound
 
-    def update(self, revision: int, rows: Callable[[], Iterable[bytes]]) -> None:
+    def update(self, revision: int, rows: Callable[[], Rows], changed: Callable[[int], ChangedRows | None]) -> None:
+        """Catches up with `revision`: by the rows that changed since the one it has, or by all rows when those are not known."""
         with self._lock:
-            if revision > self._revision:
-                self._rows = {row: self._rows.get(row) or _searchable(Track.load(row)) for row in rows()}
-                self._sorted = {}
-                self._revision = revision
+            if self._revision is not None and revision <= self._revision:
+                return
+            changes = None if self._revision is None else changed(self._revision)
+            if changes is None:
+                self._load(rows())
+            elif changes:
+                self._apply(changes)
+            self._revision = revision
 
-    def all(self) -> list[Track]:
-        return [track for track, _ in self._in_order("added")]
+    def _load(self, rows: Rows) -> None:
+        self._entries = {track.id: (_searched(track), track) for track in map(Track.load, rows)}
+        self._orders, self._seconds = {}, _seconds(self._entries.values())
+
+    def _apply(self, changes: ChangedRows) -> None:
+        old = [self._entries.pop(track_id) for track_id in changes if track_id in self._entries]
+        new = [(_searched(track), track) for track in map(Track.load, filter(None, changes.values()))]
+        self._entries |= {track.id: (text, track) for text, track in new}
+        few = len(changes) <= WORTH_MOVING
+        self._orders = {sort: _moved(order, sort, old, new) for sort, order in self._orders.items()} if few else {}
+        self._seconds += _seconds(new) - _seconds(old)
+
+    def size(self) -> tuple[int, float]:
+        """Tracks, and seconds of sound."""
+        with self._lock:
+            return len(self._entries), round(self._seconds, 3)  # what is added and taken away leaves traces further down
 
     def page(self, search: str, sort: str, limit: int | None, after: str | None) -> Page:
         """As `Index.tracks`."""
         if sort not in SORTS:
             raise EarprintError(f"sort {sort!r}: give one of {', '.join(SORTS)}")
-        words = search.casefold().split()
-        found = [track for track, text in self._in_order(sort) if all(word in text for word in words)]
-        key = SORTS[sort]
+        found = self._in_order(sort)
+        for word in sorted(set(search.casefold().split()), key=len, reverse=True):  # a long word leaves little to the next
+            found = [entry for entry in found if word in entry[0]]
         first = 0 if after is None else _position(found, after, sort)
         last = len(found) if limit is None else min(first + limit, len(found))
-        return Page(found[first:last], _cursor(sort, key(found[last - 1])) if 0 < last < len(found) else None, len(found))
+        following = _cursor(sort, found[last - 1][1]) if 0 < last < len(found) else None
+        return Page([track for _, track in found[first:last]], following, len(found))
 
-    def _in_order(self, sort: str) -> list[tuple[Track, str]]:
+    def _in_order(self, sort: str) -> list[Entry]:
         with self._lock:
-            if sort not in self._sorted:
-                self._sorted[sort] = sorted(self._rows.values(), key=lambda entry: SORTS[sort](entry[0]))
-            return self._sorted[sort]
+            if sort not in self._orders:
+                self._orders[sort] = sorted(self._entries.values(), key=_key(sort))
+            return self._orders[sort]
 
 
-def _searchable(track: Track) -> tuple[Track, str]:
-    return track, "\n".join((track.title, track.artist, track.album, track.filename)).casefold()
+def _seconds(entries: Iterable[Entry]) -> float:
+    return math.fsum(track.duration for _, track in entries)
 
 
-def _position(found: list[Track], after: str, sort: str) -> int:
+def _searched(track: Track) -> str:
+    return "\n".join((track.title, track.artist, track.album, track.filename)).casefold()
+
+
+def _key(sort: str) -> Callable[[Entry], tuple[Any, ...]]:
+    key = SORTS[sort]
+    return lambda entry: key(entry[1])
+
+
+def _moved(order: list[Entry], sort: str, old: list[Entry], new: list[Entry]) -> list[Entry]:
+    """A copy of the order without `old` and with `new`, each in its place."""
+    order, key = order.copy(), _key(sort)
+    for entry in old:
+        del order[bisect.bisect_left(order, key(entry), key=key)]
+    for entry in new:
+        bisect.insort(order, entry, key=key)
+    return order
+
+
+def _position(found: list[Entry], after: str, sort: str) -> int:
     """How many tracks stand before the cursor `after`. Raises EarprintError when it is not of this sort."""
     try:
         made_for, *key = json.loads(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
         if made_for == sort:
-            return bisect.bisect_right(found, tuple(key), key=SORTS[sort])
-    except (ValueError, TypeError):  # not JSON, or not what is compared here
+            return bisect.bisect_right(found, tuple(key), key=_key(sort))
+    except (ValueError, TypeError, RecursionError):  # not JSON, or not what is compared here
         pass
     raise EarprintError(f"cursor {after!r}: give the `next` of the page before, with the same sort")
 
 
-def _cursor(sort: str, key: tuple[Any, ...]) -> str:
-    return urlsafe_b64encode(json.dumps([sort, *key]).encode()).decode().rstrip("=")
+def _cursor(sort: str, last: Track) -> str:
+    return urlsafe_b64encode(json.dumps([sort, *SORTS[sort](last)]).encode()).decode().rstrip("=")

@@ -15,10 +15,14 @@ def a_track(number, title, **others):
     return Track(title=title, sha256=str(number), path="", id=number, added="2024-01-01T00:00:00Z", **(fields | others))
 
 
+def never(*_):
+    pytest.fail("there is no need to ask")
+
+
 @pytest.fixture
 def listing():
     listing = Listing()
-    listing.update(1, lambda: [a_track(i, title).dump() for i, title in enumerate(TITLES, 1)])
+    listing.update(1, lambda: [a_track(i, title).dump() for i, title in enumerate(TITLES, 1)], never)
     return listing
 
 
@@ -72,14 +76,29 @@ def test_a_page_of_nothing(listing):
 
 def test_a_cursor_stays_where_it_is_when_tracks_come_and_go(listing):
     after = listing.page("", "added", 2, None).next
-    listing.update(2, lambda: [a_track(i, "x").dump() for i in (1, 2, 3, 5, 6)])
+    listing.update(2, never, lambda revision: {4: None, 6: a_track(6, "x").dump()})
     assert ids(listing.page("", "added", 2, after)) == [3, 2]
 
 
-def test_it_is_read_again_when_there_is_a_new_revision(listing):
-    listing.update(1, lambda: pytest.fail("nothing has changed"))
-    listing.update(2, lambda: [])
-    assert listing.all() == []
+def test_it_is_read_again_when_the_changes_are_not_known(listing):
+    listing.update(1, never, never)
+    listing.update(2, lambda: [a_track(9, "x").dump()], lambda revision: None)
+    assert (ids(listing.page("", "added", 9, None)), listing.size()) == ([9], (1, 1.0))
+
+
+@pytest.mark.parametrize("worth_moving", [0, 1000])
+def test_changes_are_as_good_as_reading_all_again(listing, monkeypatch, worth_moving):
+    """Whether they are moved into their places one by one or sorted anew."""
+    monkeypatch.setattr("core.tracks.WORTH_MOVING", worth_moving)
+    orders = [listing.page("", sort, None, None) for sort in SORTS]
+    assert listing.size() == (5, 35.0)
+    changed = {1: a_track(1, "Mango"), 2: None, 5: a_track(5, "b", duration=99.0), 6: a_track(6, "A"), 7: None}
+    listing.update(4, never, lambda revision: {id_: track and track.dump() for id_, track in changed.items()} if revision == 1 else {})
+    fresh = Listing()
+    kept = [a_track(3, "Apple"), a_track(4, "apple")]
+    fresh.update(4, lambda: [track.dump() for track in [*kept, *filter(None, changed.values())]], never)
+    assert [listing.page("", sort, None, None) for sort in SORTS] == [fresh.page("", sort, None, None) for sort in SORTS] != orders
+    assert listing.size() == fresh.size()
 
 
 @pytest.mark.parametrize("sort", ["", "id", "Title"])

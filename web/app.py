@@ -80,7 +80,7 @@ def _library(settings: Settings) -> Library:
 
 
 def _shared(settings: Settings, library: Library) -> dict[str, Any]:
-    metrics, listeners = Metrics(lambda: library.index.stats()["tracks"]), Listeners(settings.listeners)
+    metrics, listeners = Metrics(library.index.count), Listeners(settings.listeners)
     metrics.listeners.set_function(lambda: listeners.count)
     cores = os.cpu_count() or 1
     return {

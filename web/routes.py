@@ -40,7 +40,7 @@ def _version() -> str:
 
 
 async def health(request: Request) -> Response:
-    return JSONResponse({"status": "ok", "tracks": request.state.library.index.stats()["tracks"]})
+    return JSONResponse({"status": "ok", "tracks": request.state.library.index.count()})
 
 
 async def ready(request: Request) -> Response:
