@@ -111,12 +111,12 @@ class Listing:
             self._revision = revision
 
     def _load(self, rows: Rows) -> None:
-        self._entries = {track.id: (_searched(track), track) for track in map(Track.load, rows)}
+        self._entries = {track.id: (_searched(track), track) for track in (Track.load(row) for row in rows)}
         self._orders, self._seconds = {}, _seconds(self._entries.values())
 
     def _apply(self, changes: ChangedRows) -> None:
         old = [self._entries.pop(track_id) for track_id in changes if track_id in self._entries]
-        new = [(_searched(track), track) for track in map(Track.load, filter(None, changes.values()))]
+        new = [(_searched(track), track) for track in (Track.load(row) for row in changes.values() if row)]
         self._entries |= {track.id: (text, track) for text, track in new}
         few = len(changes) <= WORTH_MOVING
         self._orders = {sort: _moved(order, sort, old, new) for sort, order in self._orders.items()} if few else {}
