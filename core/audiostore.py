@@ -1,24 +1,28 @@
 """The audio that a library keeps: a folder of files under content-hash names, which are whole from the moment they have them.
 
-Who adds holds a lock on the data folder together with others who do; who sweeps wants it alone, and leaves it at that when he cannot.
+Who writes holds a lock on the data folder together with others who do, from before the first byte until the index knows of it. Who sweeps
+wants it alone, and leaves it at that when he cannot. So what is swept is on nobody's way, however old or young it is.
 """
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.errors import AudioError
+from core.errors import AudioError, StorageError
 from core.ingest import file_sha256
 
 AUDIO_SUFFIXES = {
     *(".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
     *(".aac", ".m4a", ".m4b", ".mp4", ".webm", ".mka", ".wma"),
 }
-SHA256_DIGITS = 64
+ADVICE = "make room on its disk, or see who may write there, then try again"
+PASSING = ".passing-"  # begins the names of folders in which files arrive
+KEPT = re.compile(r"([0-9a-f]{64})(\.\w+)?")
 
 
 class AudioStore:
@@ -33,11 +37,11 @@ class AudioStore:
         return self.folder / (sha256 + (suffix if suffix in AUDIO_SUFFIXES else ""))
 
     def keep(self, source: str, sha256: str, filename: str, transfer: Callable[[str, str], object]) -> Path:
-        """Brings a file in (`transfer`: copy or move), under a passing name first. Raises AudioError when it cannot be kept."""
+        """Brings a file in (`transfer`: copy or move), under a passing name first. Raises AudioError or StorageError."""
         target = self.path(sha256, filename)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=self.folder, prefix=".") as passing:
+            with TemporaryDirectory(dir=self.folder, prefix=PASSING) as passing:
                 arrived = Path(passing) / target.name
                 transfer(source, str(arrived))
                 if file_sha256(arrived) != sha256:
@@ -45,23 +49,31 @@ class AudioStore:
                 _sync(arrived)
                 arrived.replace(target)
             _sync(self.folder)
+        except FileNotFoundError as error:
+            raise AudioError(f"{filename}: went away while it was read; add it again") from error
         except OSError as error:
-            raise AudioError(f"{filename}: cannot be kept in {self.folder} ({error.strerror})") from error
+            raise StorageError(f"{self.folder} cannot keep {filename} ({error.strerror}): {ADVICE}") from error
         return target
 
-    def sweep(self, is_known: Callable[[str], bool], before: float) -> None:
-        """Deletes what a crash left: passing names, and files whose SHA-256 no track has, if they are from before `before` (Unix time)."""
+    def orphans(self, is_known: Callable[[str], bool]) -> Iterator[Path]:
+        """What a crash left: passing names, and audio whose SHA-256 no track has. Other files are not ours."""
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if not is_known(path.name[:SHA256_DIGITS]) and path.stat().st_mtime < before:
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+            kept = KEPT.fullmatch(path.name)
+            if path.name.startswith(PASSING) or (kept and not is_known(kept[1])):
+                yield path
+
+
+def delete(path: Path) -> None:
+    """A file, or a folder with what is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 @contextmanager
-def adding(lock: Path) -> Iterator[None]:
-    """Holds the lock together with others who add; waits while somebody sweeps."""
+def shared(lock: Path) -> Iterator[None]:
+    """Holds the lock together with others who write; waits while somebody sweeps."""
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
@@ -69,7 +81,7 @@ def adding(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(lock: Path) -> Iterator[bool]:
-    """Yields whether nobody is adding, and keeps it so."""
+    """Yields whether nobody is writing, and keeps it so."""
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

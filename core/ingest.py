@@ -7,6 +7,7 @@ memory over a hostile file; that costs this file and this worker. Workers never 
 from __future__ import annotations
 
 import hashlib
+import math
 import multiprocessing
 import os
 import queue
@@ -27,7 +28,7 @@ import numpy as np
 
 from core.audio import AudioFile, Tags, check_file, display_name
 from core.constellation import Levels, Peaks, reference, sounding_seconds
-from core.errors import AudioError, EarprintError, SilentError
+from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.fingerprinter import Fingerprinter
 from core.params import Params
 
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 FILE_SECONDS = 600.0  # a file may take that long: about a day of music
 WORKER_BYTES = 4 << 30  # address space of a worker
+WRITTEN_BYTES = 64 << 20  # the largest file a worker may write: compiled code is kept on disk, nothing else is written
 MIN_REFERENCE_SECONDS = 1.0  # of sound; less cannot be recognised
 AHEAD = 4  # files a job that may be under way or done before their turn comes
 
@@ -58,15 +60,15 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False) -> Analysis:
+def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
     """Decodes and fingerprints a file in this process. `name` is what errors call it, and its file name.
 
-    Raises AudioError, or SilentError when a reference has too little sound to be recognised.
+    Raises AudioError: TooLongError for more than `max_seconds` of sound, SilentError when a reference has too little to be recognised.
     """
     name = name or display_name(path)
     check_file(path, name)
     with AudioFile(path, name) as audio:
-        peaks, levels, duration = _fingerprint(audio, params, query)
+        peaks, levels, duration = _fingerprint(audio, params, query, max_seconds)
     if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
         raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
     return Analysis(str(path), Path(name).name, file_sha256(path), audio.tags, duration, peaks, levels)
@@ -87,9 +89,9 @@ class Ingest:
         for _ in range(self._jobs):
             self._free.put(None)
 
-    def one(self, path: str | Path, *, name: str | None = None, query: bool = False) -> Analysis:
+    def one(self, path: str | Path, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
         """As `analyse`. A file over which a worker dies, or takes too long, is an AudioError."""
-        question = Question(str(path), name or display_name(path), query)
+        question = Question(str(path), name or display_name(path), query, max_seconds)
         with self._borrowed() as worker:
             answer = worker.ask(question, self._file_seconds)
         if isinstance(answer, Exception):
@@ -169,6 +171,7 @@ class Question(NamedTuple):
     path: str
     name: str
     query: bool
+    max_seconds: float
 
 
 class _Worker:
@@ -203,15 +206,22 @@ class _Worker:
 def _work(pipe: Connection, params: Params) -> None:
     """A worker's life: it ends when the other end of the pipe is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    resource.setrlimit(resource.RLIMIT_AS, (WORKER_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _limit(resource.RLIMIT_AS, WORKER_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)  # a crash over a hostile file shall not fill the disk
+    _limit(resource.RLIMIT_FSIZE, WRITTEN_BYTES)
     with suppress(EOFError, BrokenPipeError):
         while True:
             pipe.send(_answer(pipe.recv(), params))
 
 
+def _limit(kind: int, value: int) -> None:
+    _, most = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most),) * 2)
+
+
 def _answer(question: Question, params: Params) -> Analysis | Exception:
     try:
-        return analyse(question.path, params, name=question.name, query=question.query)
+        return analyse(question.path, params, name=question.name, query=question.query, max_seconds=question.max_seconds)
     except MemoryError:
         return AudioError(f"{question.name}: needs too much memory; convert it to another format")
     except Exception as error:
@@ -225,8 +235,8 @@ def _next(pending: deque[tuple[str, Future[T]]]) -> tuple[str, T]:
     return path, future.result()
 
 
-def _fingerprint(audio: AudioFile, params: Params, query: bool) -> tuple[Peaks, Levels | None, float]:
-    """(peaks, levels of a query, seconds)"""
+def _fingerprint(audio: AudioFile, params: Params, query: bool, max_seconds: float) -> tuple[Peaks, Levels | None, float]:
+    """(peaks, levels of a query, seconds). Counted as it is decoded: what a file says of its length may be a lie."""
     printer = Fingerprinter(params, audio.sample_rate)
     peaks, levels, samples = [], [], 0
     for block in chain(audio.blocks(), [None]):
@@ -234,4 +244,6 @@ def _fingerprint(audio: AudioFile, params: Params, query: bool) -> tuple[Peaks, 
         peaks.append(found if query else reference(found, params))
         levels.append(printer.levels if query else printer.levels[:0])
         samples += 0 if block is None else len(block)
+        if samples > max_seconds * audio.sample_rate:
+            raise TooLongError(f"{audio.name}: more than {max_seconds / 3600:g} hours of sound; cut it into shorter files")
     return np.concatenate(peaks), np.concatenate(levels) if query else None, samples / audio.sample_rate

@@ -1,4 +1,5 @@
-"""A library is a data folder: `index/`, and `uploads/` with the audio that was given to it, under content-hash names.
+"""A library is a data folder: `index/`; `uploads/` with the audio that was given to it, under content-hash names; `incoming/` with files
+on their way in; and `lock`, which all who write share (see `audiostore`).
 
 All that is added goes through `ingest`, a file whose SHA-256 is known is not decoded again, and one transaction takes
 many tracks: what a crash can lose is the latest of them, whole. What was removed can be restored for a month.
@@ -6,18 +7,21 @@ many tracks: what a crash can lose is the latest of them, whole. What was remove
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
 from core.audio import check_file, display_name
-from core.audiostore import AUDIO_SUFFIXES, AudioStore, adding, alone
+from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
 from core.constellation import Peaks
-from core.errors import AudioError, EarprintError
+from core.errors import AudioError, EarprintError, StorageError
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
 from core.params import Params
@@ -27,7 +31,6 @@ T = TypeVar("T")
 BATCH_TRACKS = 32  # a transaction
 BATCH_SECONDS = 5.0  # after which a transaction is written with what there is
 REMOVED_DAYS = 30  # that a removed track can be restored; then it is forgotten
-ORPHAN_SECONDS = 3600.0  # that audio of no track is left alone: an upload may be on its way
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,25 @@ class Library:
     """The data folder `folder`, made if it is not there. A context manager.
 
     Raises EarprintError when there is no index and `readonly`, VersionError when it was made by another version; with `any_version`
-    it is opened all the same, to be rebuilt.
+    it is opened all the same, to be rebuilt. Files are analysed in `jobs` processes, or as many as there are cores.
     """
 
-    def __init__(self, folder: str | Path, *, params: Params | None = None, readonly: bool = False, any_version: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        params: Params | None = None,
+        readonly: bool = False,
+        any_version: bool = False,
+        jobs: int | None = None,
+    ) -> None:
         self.index = Index(Path(folder) / "index", params, readonly=readonly, any_version=any_version)
-        self.ingest = Ingest(self.index.params)
+        self.ingest = Ingest(self.index.params, jobs=jobs)
         self.uploads = Path(folder) / "uploads"
+        self.incoming = Path(folder) / "incoming"
         self._store = AudioStore(self.uploads)
         self._lock = Path(folder) / "lock"
+        self._untidy = False  # whether something failed that may have left audio of no track
         self._present = params or Params()  # what `rebuild` makes of the index
         if not readonly:
             self._tidy()
@@ -84,18 +97,27 @@ class Library:
         Files stay where they are; `copy` keeps a copy as well. `progress` is called with the files done, and all.
         """
         files = list(audio_files(paths))
-        with adding(self._lock):
+        with self._writing():
             results = self.ingest.many(files, jobs=jobs, known=self._known)
             for done, added in enumerate(self._write(results, copy), 1):
                 progress(done, len(files))
                 yield added
 
-    def add_upload(self, temp_path: str | Path, filename: str) -> Added:
-        """Learns a file and keeps it; `temp_path` is gone afterwards, whatever happens. `filename` is the sender's."""
+    @contextmanager
+    def arriving(self) -> Iterator[Path]:
+        """A folder for files that somebody sends; what is still in it at the end is deleted, if not by us then after us."""
+        with self._writing():
+            self.incoming.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=self.incoming) as folder:
+                yield Path(folder)
+
+    def add_upload(self, temp_path: str | Path, filename: str, *, max_seconds: float = math.inf) -> Added:
+        """Learns a file of up to `max_seconds` of sound and keeps it; `temp_path` is gone afterwards, whatever happens. `filename` is the
+        sender's. Returns what is wrong with the file; raises StorageError for what is wrong with the disk."""
         try:
-            with adding(self._lock):
-                return self._add_upload(str(temp_path), filename)
-        except EarprintError as error:
+            with self._writing():
+                return self._add_upload(str(temp_path), filename, max_seconds)
+        except AudioError as error:
             return Added(filename, "failed", None, str(error))
         finally:
             Path(temp_path).unlink(missing_ok=True)
@@ -107,15 +129,18 @@ class Library:
 
     def remove(self, track_id: int) -> Track:
         """Takes a track out; its audio stays, so that `restore` can undo it. Raises MissingError."""
-        return self.index.remove(track_id)
+        with self._writing():
+            return self.index.remove(track_id)
 
     def restore(self, track_id: int) -> Track:
         """Raises MissingError, or ConflictError when its file was added again meanwhile."""
-        return self.index.restore(track_id)
+        with self._writing():
+            return self.index.restore(track_id)
 
     def edit(self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None) -> Track:
         """Changes what is given. Raises MissingError."""
-        return self.index.update(track_id, title=title, artist=artist, album=album)
+        with self._writing():
+            return self.index.update(track_id, title=title, artist=artist, album=album)
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Added]:
         """Makes the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
@@ -126,13 +151,14 @@ class Library:
         if self.index.params != self._present:
             self.ingest.close()
             self.ingest = Ingest(self._present)
-        listed = {track.id for track in self.index.tracks(limit=None).tracks}
-        waiting = self.index.unanalysed(self._present)
-        failed = []
-        for batch in _batches(self._analyse_again(waiting, lambda done: progress(done, len(waiting) + len(listed)))):
-            self.index.stage(self._present, [(track.id, made.peaks) for track, made in batch if isinstance(made, Analysis)])
-            failed += [_failed_again(track, made) for track, made in batch if isinstance(made, EarprintError) and track.id in listed]
-        self.index.rebuild(self._present, lambda done, total: progress(len(waiting) + done, len(waiting) + total))
+        with self._writing():
+            listed = {track.id for track in self.index.tracks(limit=None).tracks}
+            waiting = self.index.unanalysed(self._present)
+            failed = []
+            for batch in _batches(self._analyse_again(waiting, lambda done: progress(done, len(waiting) + len(listed)))):
+                self.index.stage(self._present, [(track.id, made.peaks) for track, made in batch if isinstance(made, Analysis)])
+                failed += [_failed_again(track, made) for track, made in batch if isinstance(made, EarprintError) and track.id in listed]
+            self.index.rebuild(self._present, lambda done, total: progress(len(waiting) + done, len(waiting) + total))
         return failed
 
     def _analyse_again(self, tracks: list[Track], progress: Callable[[int], None]) -> Iterator[tuple[Track, Analysis | EarprintError]]:
@@ -147,16 +173,33 @@ class Library:
             yield track, made if same else AudioError(f"{path}: is another file now; add it again")
             progress(done)
 
-    def _tidy(self) -> None:
-        """Forgets tracks that were removed long ago, and audio that no track has; another time when somebody is adding."""
-        with alone(self._lock) as nobody_adds:
-            if nobody_adds:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Holds the data folder's lock together with others who write. What a failure left is swept as soon as nobody does."""
+        try:
+            with shared(self._lock):
+                yield
+        finally:
+            if self._untidy:
+                self._untidy = not self._tidy()
+
+    def _tidy(self) -> bool:
+        """Forgets tracks that were removed long ago, and deletes what belongs to no track; False, and nothing, when somebody writes."""
+        with alone(self._lock) as nobody_writes:
+            if nobody_writes:
                 first_kept = datetime.now(UTC) - timedelta(days=REMOVED_DAYS)
                 old = [gone.track.id for gone in self.index.removed() if datetime.fromisoformat(gone.at) < first_kept]
                 if old:
                     self.index.purge(old)
-                restorable = {gone.track.sha256 for gone in self.index.removed()}
-                self._store.sweep(lambda sha256: sha256 in restorable or bool(self.index.find(sha256)), time.time() - ORPHAN_SECONDS)
+                for path in self.orphans():
+                    delete(path)
+            return nobody_writes
+
+    def orphans(self) -> Iterator[Path]:
+        """What a crash left in `uploads` and `incoming`, and what is on its way at this moment."""
+        restorable = {gone.track.sha256 for gone in self.index.removed()}
+        yield from self._store.orphans(lambda sha256: sha256 in restorable or bool(self.index.find(sha256)))
+        yield from self.incoming.iterdir() if self.incoming.is_dir() else ()
 
     def _known(self, path: str, name: str | None = None) -> Track | None:
         """The track that was made of this file, unless its constellation was lost. Raises AudioError when it cannot be read."""
@@ -171,8 +214,9 @@ class Library:
 
     def _settle(self, batch: list[tuple[str, Result]], copy: bool) -> list[Added]:
         """Adds the new ones of a batch in one transaction, and says what became of each file."""
-        prepared = [(path, self._prepare(path, result, copy)) for path, result in batch]
-        tracks = iter(self.index.add([ready for _, ready in prepared if isinstance(ready, tuple)]))
+        with self._keeping():
+            prepared = [(path, self._prepare(path, result, copy)) for path, result in batch]
+            tracks = iter(self.index.add([ready for _, ready in prepared if isinstance(ready, tuple)]))
         return [_said(path, next(tracks) if isinstance(ready, tuple) else ready) for path, ready in prepared]
 
     def _prepare(self, path: str, result: Result, copy: bool) -> Ready:
@@ -185,8 +229,19 @@ class Library:
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
             return result
+        except StorageError:
+            raise  # the next file would fare no better
         except EarprintError as error:
             return error
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Around keeping audio and committing its tracks. What fails is swept, not deleted here: others may be adding the same."""
+        try:
+            yield
+        except BaseException:
+            self._untidy = True
+            raise
 
     def _reunite(self, path: str, track: Track, copy: bool) -> Track:
         """A known track: its audio may have moved to here."""
@@ -196,19 +251,17 @@ class Library:
             return self.index.update(track.id, path=str(Path(path).absolute()))
         return track
 
-    def _add_upload(self, path: str, filename: str) -> Added:
+    def _add_upload(self, path: str, filename: str, max_seconds: float) -> Added:
         known = self._known(path, filename)
         if known:
             if self.audio_path(known) is None:
                 self._store.keep(path, known.sha256, known.filename, shutil.move)
             return Added(filename, "known", known)
-        analysis = self.ingest.one(path, name=filename)
-        stored = self._store.keep(path, analysis.sha256, analysis.filename, shutil.move)
-        try:
-            return _said(filename, self.index.add([(_new_track(analysis, ""), analysis.peaks)])[0])
-        except BaseException:
-            stored.unlink(missing_ok=True)
-            raise
+        analysis = self.ingest.one(path, name=filename, max_seconds=max_seconds)
+        with self._keeping():
+            self._store.keep(path, analysis.sha256, analysis.filename, shutil.move)
+            (added,) = self.index.add([(_new_track(analysis, ""), analysis.peaks)])
+        return _said(filename, added)
 
 
 def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:

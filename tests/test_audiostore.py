@@ -1,7 +1,6 @@
 """Kept audio has its name only when it is whole; what a crash left is swept, unless somebody may need it."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.audiostore import AudioStore, adding, alone
-from core.errors import AudioError
+from core.audiostore import AudioStore, alone, delete, shared
+from core.errors import AudioError, StorageError
+from tests.disks import fill, full_disk
 
 CONTENT = b"sound" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -51,29 +51,48 @@ def test_a_file_that_has_changed_is_not_kept(store, song):
     assert names(store) == []
 
 
+def test_a_file_that_went_away(store, song):
+    with pytest.raises(AudioError, match="went away"):
+        store.keep(str(song) + "x", SHA256, "song.mp3", shutil.copy)
+    assert names(store) == []
+
+
 def test_a_folder_that_cannot_be_written(store, song):
     store.folder.write_text("I am a file")
-    with pytest.raises(AudioError, match="cannot be kept"):
+    with pytest.raises(StorageError, match="cannot keep"):
         store.keep(str(song), SHA256, "song.mp3", shutil.copy)
 
 
-def test_sweeping(store):
-    store.sweep(lambda _: False, 0)
-    known, orphan, young = "a" * 64 + ".mp3", "b" * 64 + ".flac", "c" * 64
-    for name in (known, orphan, young, ".passing/" + orphan):
+def test_a_full_disk(tmp_path, song):
+    with full_disk(tmp_path / "disk", 1 << 20) as disk:
+        store = AudioStore(disk / "uploads")
+        store.folder.mkdir()
+        fill(disk)
+        with pytest.raises(StorageError, match=r"cannot keep song\.mp3 .*make room"):
+            store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+        assert names(store) == []
+        (disk / "filling").unlink()
+        assert store.keep(str(song), SHA256, "song.mp3", shutil.copy).read_bytes() == CONTENT
+
+
+def test_orphans(store):
+    assert list(store.orphans(lambda _: False)) == []
+    known, orphan, other = "a" * 64 + ".mp3", "b" * 64, "my notes.txt"
+    for name in (known, orphan, other, ".hidden", f".passing-1/{orphan}"):
         (store.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (store.folder / name).write_bytes(CONTENT)
-    for name in (known, orphan, ".passing"):
-        os.utime(store.folder / name, (1000, 1000))
-    store.sweep(lambda sha256: sha256 == "a" * 64, 2000)
-    assert sorted(names(store)) == [known, young]
+    orphans = list(store.orphans(lambda sha256: sha256 == "a" * 64))
+    assert sorted(path.name for path in orphans) == [".passing-1", orphan]
+    for path in orphans:
+        delete(path)
+    assert sorted(names(store)) == [".hidden", known, other]
 
 
-def test_those_who_add_share_and_the_sweeper_wants_it_alone(tmp_path):
+def test_those_who_write_share_and_the_sweeper_wants_it_alone(tmp_path):
     lock = tmp_path / "lock"
     with alone(lock) as first, alone(lock) as second:
         assert (first, second) == (True, False)
-    with adding(lock), adding(lock), alone(lock) as is_alone:
+    with shared(lock), shared(lock), alone(lock) as is_alone:
         assert not is_alone
     with alone(lock) as is_alone:
         assert is_alone
@@ -81,11 +100,11 @@ def test_those_who_add_share_and_the_sweeper_wants_it_alone(tmp_path):
 
 def test_the_lock_holds_between_processes_and_ends_with_them(tmp_path):
     lock = tmp_path / "lock"
-    code = "import sys, pathlib\nfrom core.audiostore import adding\n"
-    code += "with adding(pathlib.Path(sys.argv[1])): print('added', flush=True); sys.stdin.read()"
+    code = "import sys, pathlib\nfrom core.audiostore import shared\n"
+    code += "with shared(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     root = Path(__file__).parent.parent
     with subprocess.Popen([sys.executable, "-c", code, lock], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"added\n"
+        assert process.stdout.readline() == b"held\n"
         with alone(lock) as is_alone:
             assert not is_alone
         process.kill()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import pytest
 from core import library as library_module
 from core.audio import Tags
 from core.demo import demo_track, write_audio
-from core.errors import ConflictError, MissingError
+from core.errors import ConflictError, MissingError, StorageError
 from core.index import Index
 from core.ingest import Ingest, file_sha256
 from core.library import Library, audio_files
 from core.params import Params
+from tests.disks import fill, full_disk, grow
 
 RATE = 11_025  # samples a second
 
@@ -264,15 +266,9 @@ def reopen(library):
     library.index = Index(library.uploads.parent / "index")
 
 
-def age(library, seconds):
-    for path in library.uploads.iterdir():
-        os.utime(path, times=(time.time() - seconds,) * 2)
-
-
 def test_what_was_removed_long_ago_is_forgotten(library, songs, monkeypatch):
     list(library.add(songs[:2], copy=True))
     library.remove(1)
-    age(library, 1e7)
     reopen(library)
     assert [gone.track.id for gone in library.index.removed()] == [1]
     assert len(uploads(library)) == 2
@@ -282,20 +278,98 @@ def test_what_was_removed_long_ago_is_forgotten(library, songs, monkeypatch):
     assert uploads(library) == [f"{library.index.track(2).sha256}.flac"]
 
 
-def test_orphaned_audio_is_swept_when_nobody_adds(library, songs):
+def test_what_a_crash_left_is_swept_when_nobody_writes(library, songs):
     list(library.add(songs[:1], copy=True))
-    for name in ("0" * 64 + ".mp3", ".passing"):
-        (library.uploads / name).touch()
-    reopen(library)
-    assert len(uploads(library)) == 3
-    age(library, 4000)
+    kept, *_ = uploads(library)
+    for path in (library.uploads / ("0" * 64 + ".mp3"), library.uploads / ".passing-1" / "x", library.incoming / "1" / "song.mp3"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     adding = library.add(songs)
     next(adding)
     reopen(library)
-    assert len(uploads(library)) == 3
+    assert len(list(library.orphans())) == 3
     adding.close()
+    with library.arriving() as folder:
+        reopen(library)
+        assert folder.is_dir()
+        assert len(list(library.orphans())) == 4
     reopen(library)
-    assert len(uploads(library)) == 1
+    assert list(library.orphans()) == []
+    assert uploads(library) == [kept]
+
+
+def test_a_restart_deletes_nothing_that_a_live_process_is_about_to_commit(library, songs, tmp_path, monkeypatch):
+    """Between the moment that the audio has its name and the moment that the index knows of it."""
+    commit = library.index.add
+
+    def add(tracks):
+        restarted = subprocess.run([sys.executable, "-c", OPENED, library.uploads.parent], cwd=ROOT, capture_output=True, text=True)
+        assert (restarted.returncode, restarted.stdout) == (0, "1 orphan\n")
+        return commit(tracks)
+
+    monkeypatch.setattr(library.index, "add", add)
+    added = library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac")
+    assert file_sha256(library.audio_path(added.track)) == added.track.sha256
+
+
+ROOT = Path(__file__).parent.parent
+OPENED = """
+import sys
+from core.library import Library
+if __name__ == "__main__":
+    with Library(sys.argv[1]) as library:
+        print(len(list(library.orphans())), "orphan")
+"""
+
+
+def test_a_failure_after_the_commit_keeps_the_audio(library, songs, tmp_path, monkeypatch):
+    """As when segments cannot be merged for want of room: the track is there, and needs its audio."""
+    monkeypatch.setattr(library.index, "_merge", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac")
+    (track,) = library.index.tracks().tracks
+    assert file_sha256(library.audio_path(track)) == track.sha256
+
+
+def test_a_failure_keeps_the_audio_of_who_adds_the_same_at_the_same_time(library, songs, tmp_path, monkeypatch):
+    commit = library.index.add
+
+    def other_first(tracks):
+        monkeypatch.setattr(library.index, "add", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            library.add_upload(shutil.copy(songs[0], tmp_path / "other"), "song.flac")
+        return commit(tracks)
+
+    monkeypatch.setattr(library.index, "add", other_first)
+    added = library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac")
+    assert file_sha256(library.audio_path(added.track)) == added.track.sha256
+
+
+def test_an_upload_may_be_too_long(library, songs, tmp_path):
+    failed = library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac", max_seconds=3.6)
+    assert (failed.status, failed.error) == ("failed", "song.flac: more than 0.001 hours of sound; cut it into shorter files")
+    assert list(library.orphans()) == []
+    assert library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac", max_seconds=4).status == "added"
+
+
+def test_a_disk_that_fills_up(songs, tmp_path, shared_ingest):
+    """Nothing is lost, nothing is left behind, and it goes on when there is room."""
+    noise = [write_audio(tmp_path / f"{i}.wav", demo_track(i, 10, RATE), RATE) for i in range(10)]  # 220 kB each
+    with full_disk(tmp_path / "disk", 1500 << 10) as disk, closing(Library(disk / "data")) as library:
+        library.ingest, library.close = shared_ingest, library.index.close  # others need it, too
+        with pytest.raises(StorageError, match="make room on its disk"):
+            list(library.add(noise, copy=True))
+        assert list(library.orphans()) == []
+        count = library.index.tracks().total
+        fill(disk)
+        with pytest.raises(StorageError, match="make room on its disk"):
+            library.add_upload(shutil.copy(songs[0], tmp_path / "incoming"), "song.flac")
+        assert list(library.orphans()) == []
+        (disk / "filling").unlink(missing_ok=True)
+        grow(disk, 20 << 20)
+        assert statuses(library.add(noise, copy=True)) == ["known"] * count + ["added"] * (10 - count)
+        for track in library.index.tracks(limit=None).tracks:
+            assert file_sha256(library.audio_path(track)) == track.sha256
 
 
 def test_names_that_are_not_utf8(library, songs, tmp_path):
@@ -322,10 +396,9 @@ def test_what_was_reported_survives_a_kill(tmp_path, songs, how):
     paths = [write_audio(tmp_path / f"{i}.wav", demo_track(i, 60, RATE), RATE) for i in range(3)]
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    root = Path(__file__).parent.parent
     command = [sys.executable, str(script), str(tmp_path / "data"), *map(str, [*songs, *paths])]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(root)}
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as process:
         assert process.stdout.readline() == b"added\n"
         process.send_signal(how)

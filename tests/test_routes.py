@@ -3,11 +3,13 @@
 import json
 import shutil
 import time
+from contextlib import ExitStack
 
 import pytest
 from starlette.testclient import TestClient
 
 from core.demo import write_demo
+from core.errors import StorageError
 from web.app import create_app
 from web.settings import Settings
 
@@ -241,6 +243,36 @@ def test_bad_predicts(client):
     assert error(client.post("/predict", files=[("file", ("a", b"1")), ("file", ("b", b"2"))]), 400) == "too_many_files"
     assert error(client.post("/predict"), 400) == "no_file"
     assert error(client.post("/predict", files={"file": ("a.wav", bytes(10_000_001))}), 413) == "too_large"
+
+
+def test_too_much_sound_for_a_file(client, music, monkeypatch):
+    monkeypatch.setattr(Settings, "upload_seconds", 18.0)
+    assert error(client.post("/predict", files={"file": ("query.flac", music[2].read_bytes())}), 413) == "too_long"
+    (failed,) = client.post("/upload", files={"file": ("long.flac", music[2].read_bytes() + b"\0")}).json()["failed"]
+    assert failed == {"name": "long.flac", "error": "long.flac: more than 0.005 hours of sound; cut it into shorter files"}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/upload"])
+def test_too_many_files_at_once(client, music, path):
+    turns = client.app_state["turns"]
+    with ExitStack() as others:
+        for _ in range(turns.places):
+            others.enter_context(turns.place())
+        response = client.post(path, files={"file": ("query.flac", music[2].read_bytes())})
+        assert error(response, 503) == "busy"
+        assert int(response.headers["retry-after"]) > 0
+    assert client.post(path, files={"file": ("query.flac", music[2].read_bytes())}).status_code == 200
+
+
+def test_a_full_disk_is_no_fault_of_the_file_and_names_no_folder(client, music, monkeypatch):
+    monkeypatch.setattr(client.app_state["library"], "add_upload", refuse)
+    response = client.post("/upload", files={"file": ("query.flac", music[2].read_bytes())})
+    assert error(response, 507) == "storage"
+    assert "/srv" not in response.text
+
+
+def refuse(*_, **__):
+    raise StorageError("the index in /srv/earprint cannot be written")
 
 
 def test_predict_keeps_nothing(client):

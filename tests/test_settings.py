@@ -23,6 +23,9 @@ def test_all_can_be_set():
             "EARPRINT_DATA": "/srv/earprint",
             "EARPRINT_UPLOAD_MEGABYTES": "5",
             "EARPRINT_REQUEST_MEGABYTES": "50",
+            "EARPRINT_UPLOAD_HOURS": "2",
+            "EARPRINT_DECODES": "3",
+            "EARPRINT_DECODES_WAITING": "0",
             "EARPRINT_LISTENERS": "7",
             "EARPRINT_IDLE_SECONDS": "30",
             "EARPRINT_KEEP_QUERIES": "1",
@@ -30,7 +33,7 @@ def test_all_can_be_set():
         }
     )
     origins = frozenset({"https://example.org", "http://localhost:3000"})
-    assert settings == Settings(Path("/srv/earprint"), 5, 50, 7, 30, True, origins)
+    assert settings == Settings(Path("/srv/earprint"), 5, 50, 2, 3, 0, 7, 30, True, origins)
 
 
 def test_an_empty_variable_counts_as_absent():

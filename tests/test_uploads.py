@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from starlette.applications import Starlette
@@ -11,17 +13,24 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from tests.disks import fill, full_disk
 from web.errors import HANDLERS, ApiError
-from web.uploads import FORM_BYTES, STALE_SECONDS, clean_name, prepare, received
+from web.uploads import FORM_BYTES, clean_name, received
 
 FILE_BYTES, ALL_BYTES = 100_000, 250_000
 MULTIPART = {"content-type": "multipart/form-data; boundary=xyz"}
 
 
+@contextmanager
+def place(folder):
+    with TemporaryDirectory(dir=folder) as temporary:
+        yield Path(temporary)
+
+
 @pytest.fixture
 def client(tmp_path):
     async def take(request):
-        async with received(request, tmp_path, file_bytes=FILE_BYTES, all_bytes=ALL_BYTES) as files:
+        async with received(request, place(tmp_path), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES) as files:
             assert all(file.path.is_relative_to(tmp_path) for file in files)
             sizes = {file.name: len(file.path.read_bytes()) for file in files}
             for file in files[:1]:
@@ -99,7 +108,7 @@ def test_the_length_is_checked_before_anything_is_read(tmp_path):
 
 
 async def enter(request, folder):
-    async with received(request, folder, file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
+    async with received(request, place(folder), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
         pass
 
 
@@ -164,11 +173,18 @@ def test_a_long_name_keeps_its_suffix():
     assert clean_name(b"x" * 5000 + b".wav").endswith("x.wav")
 
 
-def test_prepare_removes_what_a_killed_process_left(tmp_path):
-    folder = tmp_path / "incoming"
-    prepare(folder)
-    (folder / "new").mkdir()
-    (folder / "old" / "0").mkdir(parents=True)
-    os.utime(folder / "old", (0, Path(folder).stat().st_mtime - STALE_SECONDS - 60))
-    prepare(folder)
-    assert [entry.name for entry in folder.iterdir()] == ["new"]
+def test_a_full_disk(tmp_path):
+    body = b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(100_000) + b"\r\n--xyz--\r\n"
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
+    with full_disk(tmp_path / "disk", 1 << 20) as disk:
+        fill(disk, leave=50_000)
+        with pytest.raises(ApiError) as refused:
+            asyncio.run(enter(Request(scope, receive), disk))
+        assert (refused.value.status_code, refused.value.code) == (507, "disk_full")
+        assert [path.name for path in disk.iterdir()] == ["filling"]
+        (disk / "filling").unlink()
+        asyncio.run(enter(Request(scope, receive), disk))

@@ -19,13 +19,13 @@ from starlette.staticfiles import StaticFiles
 from core.index import Index
 from core.library import Library
 from stream import recognize
-from web import uploads
 from web.errors import HANDLERS
 from web.guard import Guard
 from web.live import Listeners, listen
 from web.metrics import Metrics
 from web.routes import ROUTES
 from web.settings import Settings
+from web.turns import Turns
 
 logger = logging.getLogger("earprint.web")
 
@@ -65,18 +65,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
 @asynccontextmanager
 async def _lifespan(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     """Opens what all requests share. The engine warms up meanwhile, so that /health answers at once."""
-    incoming = settings.data / "incoming"  # in the data folder: an upload is moved into place, not copied
-    await run_in_threadpool(uploads.prepare, incoming)
     with await run_in_threadpool(_library, settings) as library:
         warm = asyncio.Event()
         warming = asyncio.create_task(_warm(library.index, warm))
-        opened = {"settings": settings, "library": library, "incoming": incoming, "warm": warm}
+        opened = {"settings": settings, "library": library, "warm": warm}
         yield opened | _shared(settings, library)
         await warming  # its thread reads the index, which is closed next
 
 
 def _library(settings: Settings) -> Library:
-    return Library(settings.data)
+    return Library(settings.data, jobs=settings.decodes)
 
 
 def _shared(settings: Settings, library: Library) -> dict[str, Any]:
@@ -87,7 +85,7 @@ def _shared(settings: Settings, library: Library) -> dict[str, Any]:
         "metrics": metrics,
         "listeners": listeners,
         "hearers": anyio.CapacityLimiter(cores),  # threads for live recognition: more than cores only take turns
-        "workers": anyio.CapacityLimiter(2 * cores),  # threads for files: half of them wait for the decoding processes
+        "turns": Turns(settings.decodes, settings.decodes_waiting),
     }
 
 

@@ -1,5 +1,6 @@
 """Errors as JSON, whoever found them: `{"error": {"code", "message"}}` with the right status."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -7,18 +8,40 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core.errors import AudioError, ConflictError, EarprintError, MissingError
+from core.errors import AudioError, ConflictError, EarprintError, MissingError, StorageError, TooLongError, VersionError
 
-STATUS = {MissingError: 404, ConflictError: 409, AudioError: 415, EarprintError: 400}
-CODE = {MissingError: "not_found", ConflictError: "conflict", AudioError: "not_audio", EarprintError: "bad_request"}
+logger = logging.getLogger("earprint.web")
+
+STATUS = {
+    MissingError: 404,
+    ConflictError: 409,
+    TooLongError: 413,
+    AudioError: 415,
+    VersionError: 503,  # somebody rebuilt the index with other numbers: the server has to be started again
+    StorageError: 507,
+    EarprintError: 400,
+}
+CODE = {
+    MissingError: "not_found",
+    ConflictError: "conflict",
+    TooLongError: "too_long",
+    AudioError: "not_audio",
+    VersionError: "outdated",
+    StorageError: "storage",
+    EarprintError: "bad_request",
+}
+FOR_THE_OPERATOR = {  # whose words name folders of the server
+    VersionError: "the library was rebuilt: the server has to be started again",
+    StorageError: "the server's disk is full or broken: nothing was changed",
+}
 STATUS_CODE = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "bad_range"}
 
 
 class ApiError(HTTPException):
     """Stops a request with this status, a code for programs and a message for people."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(status, message)
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
         self.code = code
 
 
@@ -35,14 +58,16 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     """Ours, with a code; and Starlette's own, such as an unknown path or method."""
     assert isinstance(error, HTTPException)
     if isinstance(error, ApiError):
-        return error_response(error.status_code, error.code, error.detail)
+        return error_response(error.status_code, error.code, error.detail, error.headers)
     return status_response(error.status_code, error.headers)
 
 
 def on_earprint_error(request: Request, error: Exception) -> Response:
     """What the engine says is wrong with somebody's input."""
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
-    return error_response(STATUS[kind], CODE[kind], str(error))
+    if kind in FOR_THE_OPERATOR:
+        logger.error("%s", error)
+    return error_response(STATUS[kind], CODE[kind], FOR_THE_OPERATOR.get(kind, str(error)))
 
 
 def on_bug(request: Request, error: Exception) -> Response:

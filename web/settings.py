@@ -58,6 +58,13 @@ class Settings:
     request_megabytes: int = _setting(
         "EARPRINT_REQUEST_MEGABYTES", 2_000, _number(1, 1_000_000, "megabytes"), "the largest request: all its files"
     )
+    upload_hours: int = _setting("EARPRINT_UPLOAD_HOURS", 3, _number(1, 1_000, "hours"), "the longest sound that is taken, in a file")
+    decodes: int = _setting(
+        "EARPRINT_DECODES", os.cpu_count() or 1, _number(1, 1_000, "files"), "files analysed at a time, by each worker"
+    )
+    decodes_waiting: int = _setting(
+        "EARPRINT_DECODES_WAITING", 8, _number(0, 10_000, "requests"), "requests that may wait for that, of each worker; more are refused"
+    )
     listeners: int = _setting(
         "EARPRINT_LISTENERS", 100, _number(1, 100_000, "connections"), "listeners at the same time, for each worker"
     )
@@ -76,6 +83,10 @@ class Settings:
     @property
     def request_bytes(self) -> int:
         return self.request_megabytes * MEGABYTE
+
+    @property
+    def upload_seconds(self) -> float:
+        return self.upload_hours * 3600.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

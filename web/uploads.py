@@ -1,15 +1,14 @@
 """Multipart bodies to files. A body is never held in memory, and is counted while it arrives."""
 
+import errno
 import re
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
+import anyio
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +19,6 @@ from web.errors import ApiError
 FIELD = "file"
 FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to the files
 NAME_BYTES = 200  # of a file name; file systems allow 255
-STALE_SECONDS = 24 * 3600.0  # no request takes so long: what is older was left by a process that was killed
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,18 @@ class Received:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, *, file_bytes: int, all_bytes: int) -> AsyncIterator[list[Received]]:
-    """The `file` parts of a request as files under `folder`; whatever is still there at the end is deleted.
+async def received(
+    request: Request, place: AbstractContextManager[Path], *, file_bytes: int, all_bytes: int
+) -> AsyncIterator[list[Received]]:
+    """The `file` parts of a request as files in the folder that `place` yields, which deletes what is still there at the end.
 
-    Raises ApiError: 413 when a file or the whole is too large, 400 when there is no file or no proper multipart body.
+    Raises ApiError: 413 when a file or the whole is too large, 400 when there is no file or no proper multipart body, 507 when the disk
+    is full.
     """
     _check_length(request, all_bytes + FORM_BYTES)
-    with TemporaryDirectory(dir=folder) as temporary:
-        form = _Form(_boundary(request), Path(temporary), file_bytes)
+    boundary = _boundary(request)
+    async with _in_threads(place) as folder:
+        form = _Form(boundary, folder, file_bytes)
         try:
             await _read(request, form, all_bytes + FORM_BYTES)
         finally:
@@ -49,12 +51,15 @@ async def received(request: Request, folder: Path, *, file_bytes: int, all_bytes
         yield form.files
 
 
-def prepare(folder: Path) -> None:
-    """Makes the folder for arriving files, and removes what a killed process left in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if time.time() - entry.stat().st_mtime > STALE_SECONDS:
-            rmtree(entry, ignore_errors=True)
+@asynccontextmanager
+async def _in_threads(place: AbstractContextManager[Path]) -> AsyncIterator[Path]:
+    """Enters and leaves in threads, for it may wait for a lock and delete much; leaves it also when the request is cancelled."""
+    folder = await run_in_threadpool(place.__enter__)
+    try:
+        yield folder
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(place.__exit__, None, None, None)
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -87,6 +92,10 @@ async def _read(request: Request, form: "_Form", limit: int) -> None:
             await run_in_threadpool(form.feed, chunk)
     except (ClientDisconnect, FormParserError) as error:
         raise ApiError(400, "bad_multipart", f"the body cannot be read: {str(error) or 'it was cut off'}") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ApiError(507, "disk_full", "there is no room left on the server's disk; nothing was taken") from error
     if not form.complete:
         raise ApiError(400, "bad_multipart", "the body ends before its last boundary")
 
