@@ -31,7 +31,13 @@ LOUDEST = 2.0**31  # amplitude; floats on an integer scale exist, what is louder
 
 # Only containers of sound: playlists and the like, which name other files, are refused.
 FORMATS = "mp3,wav,w64,flac,ogg,aac,mov,mp4,m4a,matroska,webm,aiff,asf"
-OPEN_OPTIONS = {"format_whitelist": FORMATS}
+DECODERS = (  # and those of PCM; FFmpeg has five hundred more, of video and of games, in which nobody looks for flaws
+    *("aac", "ac3", "alac", "ape", "dca", "eac3", "flac", "libopus", "mp2float", "mp3", "mp3float", "opus", "truehd", "tta"),
+    *("vorbis", "wavpack", "wmalossless", "wmapro", "wmav1", "wmav2", "adpcm_ima_wav", "adpcm_ms", "gsm", "gsm_ms"),
+    *(name for name in av.codecs_available if name.startswith("pcm_")),
+)
+OPEN_OPTIONS = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
+SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"ID3")  # libsndfile knows thirty more, all rare
 SUPPORTED = "try wav, flac, mp3, ogg, opus, m4a, webm or aiff"
 
 
@@ -73,9 +79,9 @@ class AudioFile:
 
     def _open_with_sndfile(self, stack: ExitStack, source: str | Path | BinaryIO, error: AudioError) -> None:
         """libsndfile forgives some headers that FFmpeg does not. What it cannot open either is the `error` of FFmpeg."""
-        if not isinstance(source, str | Path):
-            source.seek(0)
         try:
+            if not _magic(source).startswith(SNDFILE_MAGIC):
+                raise error
             file = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.SoundFileError, OSError, TypeError):
             raise error from None
@@ -216,7 +222,21 @@ def _open_container(source: str | Path | BinaryIO, name: str) -> av.container.In
     if not container.streams.audio:
         container.close()
         raise AudioError(f"{name}: there is no sound in it; {SUPPORTED}")
+    if container.streams.audio[0].codec_context.name not in DECODERS:
+        container.close()
+        raise AudioError(f"{name}: its sound is of a kind that is not supported; {SUPPORTED}")
     return container
+
+
+def _magic(source: str | Path | BinaryIO) -> bytes:
+    """How a file begins; an open one stands at its beginning afterwards."""
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            return file.read(4)
+    source.seek(0)
+    begin = source.read(4)
+    source.seek(0)
+    return begin
 
 
 def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
