@@ -8,10 +8,9 @@ at once.
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +27,6 @@ Record = dict[str, Any]  # what --json prints: one object a line
 
 DATA = Path("data")
 CORES = os.cpu_count() or 1
-MAX_MESSAGE = (1 << 20) + 1024  # bytes; a message may hold 1 MiB, and what is a little over gets a proper error
 PIPE_BLOCK = 1 << 15  # bytes read from stdin at once, at most; less when less is there
 
 app = typer.Typer(
@@ -62,19 +60,27 @@ def serve(
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that serve.")] = 1,
+    token_file: Annotated[
+        Path | None, typer.Option(envvar="EARPRINT_TOKEN_FILE", metavar="FILE", help="Holds the token that changes need.")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Let others on the network change the library without a token.")] = False,
+    ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve https, with this private key.")] = None,
+    ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="And this certificate.")] = None,
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Serve the page, the HTTP API and the WebSocket."""
-    from web.settings import Settings
+    from web import serving
 
-    os.environ["EARPRINT_DATA"] = str(data)  # a worker is another process, and reads its settings from here
-    Settings.from_env()  # what is wrong with them or with the library is said now and once, not by each worker
+    # A worker is another process, and reads its settings from here.
+    os.environ |= {"EARPRINT_DATA": str(data), "EARPRINT_WORKERS": str(workers), "EARPRINT_TOKEN_FILE": str(token_file or "")}
+    settings = serving.checked_settings(host, open_)  # what is wrong is said now and once, not by each worker
     _open(data).close()
-    listener = _listener(host, port)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    tls = serving.Tls.checked(ssl_keyfile, ssl_certfile)
+    listener = serving.listener(host, port)
+    url = serving.url_of(host, listener, tls)
     _say(as_json, {"url": url, "data": str(data)}, f"Earprint is at {url} with the library in {data}; Ctrl-C stops it.")
-    _run_server(listener, workers)
+    serving.run(listener, settings, tls)
 
 
 @app.command()
@@ -193,14 +199,6 @@ def _open(data: Path, *, readonly: bool = False, any_version: bool = False) -> "
         raise EarprintError(f"{data} cannot be the library's folder: {error.strerror}") from error
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise EarprintError(f"{error.strerror}; choose another with --host or --port") from error
-
-
 def _inputs(paths: list[str] | None, files_from: str | None) -> list[str]:
     """Return what the command line names, then what the list names. Raises EarprintError for an unreadable list."""
     inputs = (paths or []) + (_lines(files_from) if files_from else [])
@@ -218,26 +216,6 @@ def _lines(path: str) -> list[str]:
 
 
 # --- work -------------------------------------------------------------------------------------------------------------
-
-
-def _run_server(listener: socket.socket, workers: int) -> None:
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
-    config = uvicorn.Config(
-        "web.app:create_app",
-        factory=True,
-        workers=workers,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
-        ws_max_size=MAX_MESSAGE,
-        log_level="warning",
-    )
-    if workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-    else:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
-            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _answers(library: "Library", inputs: list[str]) -> Iterator[Record]:

@@ -9,16 +9,20 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from stream import protocol
-from web.live import Listeners, listen
+from web.app import doors_of
+from web.guard import Guard
+from web.live import listen
 from web.metrics import Metrics
 from web.settings import Settings
 
 START = json.dumps({"type": "start", "sample_rate": 8000, "format": "s16le"})
+TOKEN = "correct-horse-battery"
 STOP = '{"type": "stop"}'
 
 
@@ -69,15 +73,15 @@ def make_app(settings):
         yield {
             "settings": settings,
             "library": SimpleNamespace(index=index),
-            "listeners": Listeners(settings.listeners),
+            **doors_of(settings),
             "metrics": Metrics(lambda: 3),
             "hearers": anyio.CapacityLimiter(1),
         }
 
-    return Starlette(routes=[WebSocketRoute("/listen", listen)], lifespan=lifespan)
+    return Starlette(routes=[WebSocketRoute("/listen", listen)], middleware=[Middleware(Guard)], lifespan=lifespan)
 
 
-def denied(client, **headers):
+def denied(client, headers=None):
     with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/listen", headers=headers):
         pass
     return denial.value.status_code, denial.value.json()["error"]["code"]
@@ -121,7 +125,42 @@ def test_origins_that_may_listen(serve, origin):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example"])
 def test_foreign_origins_are_refused_before_the_handshake(serve, origin):
-    assert denied(serve(), origin=origin) == (403, "foreign_origin")
+    assert denied(serve(), {"origin": origin}) == (403, "foreign_origin")
+
+
+def test_pages_of_other_sites_that_hide_their_origin(serve):
+    assert denied(serve(), {"sec-fetch-site": "cross-site"}) == (403, "foreign_origin")
+
+
+def test_a_name_that_is_not_ours_is_refused_before_the_handshake(serve):
+    """A page of evil.example, whose name was made to point here."""
+    assert denied(serve(), {"host": "evil.example", "origin": "http://evil.example"}) == (421, "unknown_host")
+
+
+def test_a_private_server(serve):
+    client = serve(token=TOKEN, private=True)
+    assert denied(client) == (401, "token_needed")
+    assert denied(client, {"authorization": "Bearer wrong"}) == (401, "bad_token")
+    with client.websocket_connect("/listen", headers={"authorization": f"Bearer {TOKEN}"}) as socket:
+        socket.send_text(START)
+        assert socket.receive_json()["type"] == "ready"
+
+
+def test_a_token_alone_leaves_listening_open(serve):
+    with serve(token=TOKEN).websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        assert socket.receive_json()["type"] == "ready"
+
+
+ELSEWHERE = {"x-forwarded-for": "203.0.113.7"}  # behind a proxy that was not declared
+
+
+def test_listeners_of_one_address(serve):
+    client = serve(address_listeners=2)
+    with client.websocket_connect("/listen", headers=ELSEWHERE), client.websocket_connect("/listen", headers=ELSEWHERE):
+        assert denied(client, ELSEWHERE) == (429, "too_many_listeners")
+        with client.websocket_connect("/listen"), client.websocket_connect("/listen"), client.websocket_connect("/listen"):
+            pass  # this machine has no such limit
 
 
 def test_too_many_listeners(serve):

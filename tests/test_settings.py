@@ -8,6 +8,8 @@ import pytest
 from core.errors import EarprintError
 from web.settings import Settings
 
+TOKEN = "correct-horse-battery"
+
 
 def test_defaults():
     settings = Settings.from_env({})
@@ -21,6 +23,19 @@ def test_all_can_be_set():
     settings = Settings.from_env(
         {
             "EARPRINT_DATA": "/srv/earprint",
+            "EARPRINT_TOKEN": TOKEN,
+            "EARPRINT_PRIVATE": "on",
+            "EARPRINT_HOSTS": "Music.example.org, nas.example",
+            "EARPRINT_PROXIES": "10.0.0.1, 192.168.0.0/16",
+            "EARPRINT_REQUESTS_PER_MINUTE": "100",
+            "EARPRINT_WORK_PER_MINUTE": "10",
+            "EARPRINT_ADDRESS_LISTENERS": "3",
+            "EARPRINT_MESSAGE_BYTES": "65536",
+            "EARPRINT_SAMPLE_RATE": "48000",
+            "EARPRINT_SILENCE_SECONDS": "120",
+            "EARPRINT_SESSION_SECONDS": "3600",
+            "EARPRINT_WORKERS": "2",
+            "EARPRINT_LOG": "INFO",
             "EARPRINT_UPLOAD_MEGABYTES": "5",
             "EARPRINT_REQUEST_MEGABYTES": "50",
             "EARPRINT_UPLOAD_HOURS": "2",
@@ -32,8 +47,31 @@ def test_all_can_be_set():
             "EARPRINT_ORIGINS": "https://example.org/, http://Localhost:3000",
         }
     )
-    origins = frozenset({"https://example.org", "http://localhost:3000"})
-    assert settings == Settings(Path("/srv/earprint"), 5, 50, 2, 3, 0, 7, 30, True, origins)
+    assert settings == Settings(
+        data=Path("/srv/earprint"),
+        upload_megabytes=5,
+        request_megabytes=50,
+        upload_hours=2,
+        decodes=3,
+        decodes_waiting=0,
+        keep_queries=True,
+        token=TOKEN,
+        private=True,
+        origins=frozenset({"https://example.org", "http://localhost:3000"}),
+        hosts=frozenset({"music.example.org", "nas.example"}),
+        proxies=frozenset({"10.0.0.1/32", "192.168.0.0/16"}),
+        requests_per_minute=100,
+        work_per_minute=10,
+        listeners=7,
+        address_listeners=3,
+        message_bytes=65536,
+        sample_rate=48_000,
+        idle_seconds=30,
+        silence_seconds=120,
+        session_seconds=3600,
+        workers=2,
+        log="info",
+    )
 
 
 def test_an_empty_variable_counts_as_absent():
@@ -50,11 +88,46 @@ def test_an_empty_variable_counts_as_absent():
         ("EARPRINT_KEEP_QUERIES", "maybe"),
         ("EARPRINT_ORIGINS", "example.org"),
         ("EARPRINT_ORIGINS", "https://example.org/page"),
+        ("EARPRINT_HOSTS", "https://example.org"),
+        ("EARPRINT_HOSTS", "example.org:8000"),
+        ("EARPRINT_PROXIES", "proxy.example"),
+        ("EARPRINT_SAMPLE_RATE", "4000"),
+        ("EARPRINT_LOG", "debug"),
     ],
 )
 def test_a_bad_value_is_named(name, value):
     with pytest.raises(EarprintError, match=f"{name} must be .*, not {value!r}"):
         Settings.from_env({name: value})
+
+
+@pytest.mark.parametrize("token", ["short", "with spaces in between", "ümlaut-ümlaut-ümlaut", "tab\tin-the-middle-of-it"])
+def test_a_weak_token_is_refused_and_not_repeated(token, tmp_path):
+    (tmp_path / "token").write_text(token)
+    for environ in ({"EARPRINT_TOKEN": token}, {"EARPRINT_TOKEN_FILE": str(tmp_path / "token")}):
+        with pytest.raises(EarprintError, match="at least 16 ASCII characters") as error:
+            Settings.from_env(environ)
+        assert token not in str(error.value)
+
+
+def test_a_token_can_be_in_a_file(tmp_path):
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    assert Settings.from_env({"EARPRINT_TOKEN_FILE": str(tmp_path / "token")}).token == TOKEN
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_token_file_that_cannot_be_read(content, tmp_path):
+    if content:
+        (tmp_path / "token").write_bytes(content)
+    with pytest.raises(EarprintError, match="cannot be read as a token"):
+        Settings.from_env({"EARPRINT_TOKEN_FILE": str(tmp_path / "token")})
+
+
+def test_the_token_is_not_shown():
+    assert TOKEN not in repr(Settings(token=TOKEN))
+
+
+def test_workers_share_limits():
+    assert [Settings(workers=workers).share(10) for workers in (1, 2, 3, 20)] == [10, 5, 4, 1]
 
 
 def test_every_setting_is_documented():

@@ -19,9 +19,11 @@ from starlette.staticfiles import StaticFiles
 from core.index import Index
 from core.library import Library
 from stream import recognize
+from web.auth import Keys
 from web.errors import HANDLERS
 from web.guard import Guard
-from web.live import Listeners, listen
+from web.limits import Listeners, Rate
+from web.live import listen
 from web.metrics import Metrics
 from web.routes import ROUTES
 from web.settings import Settings
@@ -78,14 +80,24 @@ def _library(settings: Settings) -> Library:
 
 
 def _shared(settings: Settings, library: Library) -> dict[str, Any]:
-    metrics, listeners = Metrics(library.index.count), Listeners(settings.listeners)
-    metrics.listeners.set_function(lambda: listeners.count)
+    metrics, doors = Metrics(library.index.count), doors_of(settings)
+    metrics.listeners.set_function(lambda: doors["listeners"].count)
     cores = os.cpu_count() or 1
     return {
+        **doors,
         "metrics": metrics,
-        "listeners": listeners,
         "hearers": anyio.CapacityLimiter(cores),  # threads for live recognition: more than cores only take turns
         "turns": Turns(settings.decodes, settings.decodes_waiting),
+    }
+
+
+def doors_of(settings: Settings) -> dict[str, Any]:
+    """What decides who comes in."""
+    return {
+        "keys": Keys(settings.token),
+        "requests": Rate(settings.share(settings.requests_per_minute)),
+        "work": Rate(settings.share(settings.work_per_minute)),
+        "listeners": Listeners(settings.share(settings.listeners), settings.share(settings.address_listeners)),
     }
 
 

@@ -44,6 +44,9 @@ class ApiError(HTTPException):
         super().__init__(status, message, headers)
         self.code = code
 
+    def response(self) -> Response:
+        return error_response(self.status_code, self.code, self.detail, self.headers)
+
 
 def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
@@ -58,7 +61,7 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     """Ours, with a code; and Starlette's own, such as an unknown path or method."""
     assert isinstance(error, HTTPException)
     if isinstance(error, ApiError):
-        return error_response(error.status_code, error.code, error.detail, error.headers)
+        return error.response()
     return status_response(error.status_code, error.headers)
 
 

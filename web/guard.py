@@ -1,12 +1,16 @@
-"""What stands before every route: headers that tell browsers what the page may do, and who may write."""
+"""What stands before every route: who may pass, and headers that tell browsers what the page may do."""
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import math
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from web.errors import error_response, status_response
+from web.auth import FILES, READING, is_member, is_open, unauthorized
+from web.errors import ApiError, status_response
+from web.limits import client_of
+from web.sites import foreign, known_host
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -21,47 +25,73 @@ CONTENT_SECURITY_POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Referrer-Policy": "same-origin",  # no-referrer would make a page's own uploads come from origin null
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), display-capture=(self), camera=(), geolocation=()",
 }
-READING = {"GET", "HEAD", "OPTIONS"}
-DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def foreign(headers: Headers, allowed: Iterable[str]) -> bool:
-    """Whether a page of another site makes this request. Programs send no Origin, and are not meant."""
-    origin = headers.get("origin")
-    return origin is not None and origin.lower() not in allowed and not _same_host(origin, headers.get("host", ""))
-
-
-def _same_host(origin: str, host: str) -> bool:
-    try:
-        ours, theirs = urlsplit(f"//{host}"), urlsplit(origin)
-        port = DEFAULT_PORTS.get(theirs.scheme)
-        return bool(ours.hostname) and (ours.hostname, ours.port or port) == (theirs.hostname, theirs.port or port)
-    except ValueError:  # a port that is no number
-        return False
+WORK = ("/upload", "/predict", "/listen", "/login")  # costs more than the request itself, or is worth guessing at
 
 
 class Guard:
-    """ASGI middleware. A WebSocket passes untouched; a response gets its headers as it starts, and streams on."""
+    """ASGI middleware. A response gets its headers as it starts, and streams on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        app = _refuse if self._writes_from_elsewhere(scope) else self.app
-        await app(scope, receive, _Guarded(scope, receive, send))
+        outward = _Guarded(scope, receive, send) if scope["type"] == "http" else send
+        try:
+            check(HTTPConnection(scope))
+        except ApiError as refusal:
+            await _refuse(refusal, scope, receive, outward)
+        else:
+            await self.app(scope, receive, outward)
 
-    def _writes_from_elsewhere(self, scope: Scope) -> bool:
-        return scope["method"] not in READING and foreign(Headers(scope=scope), scope["state"]["settings"].origins)
+
+def check(connection: HTTPConnection) -> None:
+    """Raises ApiError for a request that may not pass. Leaves in the state whether it may do everything: `member`."""
+    state, settings, scope = connection.state, connection.state.settings, connection.scope
+    if not known_host(connection.headers.get("host", ""), settings.hosts):
+        raise ApiError(421, "unknown_host", "this server does not go by that name; EARPRINT_HOSTS can hold it")
+    reading = scope["type"] == "http" and scope["method"] in READING
+    if not reading and foreign(connection.headers, settings.origins):
+        raise ApiError(403, "foreign_origin", "pages of other sites may not use this library")
+    state.member = _member(connection)
+    if not state.member and not is_open(connection, settings):
+        raise unauthorized("token_needed", "this needs the token of this server: log in, or send it as a bearer token")
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    response = error_response(403, "foreign_origin", "pages of other sites may not change this library")
-    await response(scope, receive, send)
+def _member(connection: HTTPConnection) -> bool:
+    """Whoever has shown the token is not counted; a wrong token is, as costly."""
+    keys = connection.state.keys
+    try:
+        member = is_member(connection, keys)
+    except ApiError:
+        _count(connection, costly=True)
+        raise
+    if not (member and keys.needed):
+        _count(connection, costly=connection.scope["path"] in WORK)
+    return member
+
+
+def _count(connection: HTTPConnection, *, costly: bool) -> None:
+    """Raises ApiError for an address that asks for too much."""
+    address, state = client_of(connection), connection.state
+    if address is None or connection.scope["path"].startswith(FILES):
+        return
+    seconds = state.requests.wait(address) or (costly and state.work.wait(address))
+    if seconds:
+        raise ApiError(429, "too_many_requests", "too many requests; wait a little", {"Retry-After": str(math.ceil(seconds))})
+
+
+async def _refuse(refusal: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(refusal.response())
+    else:
+        await refusal.response()(scope, receive, send)
 
 
 class _Guarded:

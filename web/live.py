@@ -9,48 +9,37 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream.protocol import POLICY, Close, Session
-from web.errors import error_response
-from web.guard import foreign
+from web.errors import ApiError
+from web.limits import Listeners, client_of
 from web.outbox import Outbox
 
 logger = logging.getLogger("earprint.web")
 
+RETRY_SECONDS = "30"
 BUG = Close(1011, "something went wrong on our side")
 
 
-class Listeners:
-    """How many listen now, and how many may."""
-
-    def __init__(self, limit: int) -> None:
-        self.count, self._limit = 0, limit
-
-    def enter(self) -> bool:
-        if self.count >= self._limit:
-            return False
-        self.count += 1
-        return True
-
-    def leave(self) -> None:
-        self.count -= 1
-
-
 async def listen(websocket: WebSocket) -> None:
-    """The endpoint: who may not listen is told so before the handshake."""
-    state = websocket.state
-    if foreign(websocket.headers, state.settings.origins):
-        await _deny(websocket, 403, "foreign_origin", "pages of other sites may not listen here")
-    elif not state.listeners.enter():
+    """The endpoint: for whom there is no place, hears so before the handshake."""
+    state, address = websocket.state, client_of(websocket)
+    try:
+        _check_places(state.listeners, address)
+    except ApiError as refusal:
         state.metrics.refused.inc()
-        await _deny(websocket, 503, "busy", "too many are listening; try again later")
-    else:
-        try:
-            await _serve(websocket)
-        finally:
-            state.listeners.leave()
+        await websocket.send_denial_response(refusal.response())
+        return
+    state.listeners.enter(address)
+    try:
+        await _serve(websocket)
+    finally:
+        state.listeners.leave(address)
 
 
-async def _deny(websocket: WebSocket, status: int, code: str, message: str) -> None:
-    await websocket.send_denial_response(error_response(status, code, message))
+def _check_places(listeners: Listeners, address: str | None) -> None:
+    if listeners.full():
+        raise ApiError(503, "busy", "too many are listening; try again later", {"Retry-After": RETRY_SECONDS})
+    if listeners.full_for(address):
+        raise ApiError(429, "too_many_listeners", "too many are listening from your address", {"Retry-After": RETRY_SECONDS})
 
 
 async def _serve(websocket: WebSocket) -> None:

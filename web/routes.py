@@ -14,6 +14,7 @@ from starlette.templating import Jinja2Templates
 from core.library import Library
 from web import files, tracks
 from web.errors import ApiError
+from web.login import login, logout
 from web.metrics import CONTENT_TYPE
 
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
@@ -22,14 +23,24 @@ templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 async def page(request: Request) -> Response:
     """The page with the first tracks written into it. It takes the options of /tracks, for those without scripts."""
     query = tracks.Query.parse(request)
-    context = await run_in_threadpool(_context, request.state.library, query)
-    return templates.TemplateResponse(request, "index.html", {**context, "search": query.search, "sort": query.sort})
+    access = _access(request)
+    context = await run_in_threadpool(_context, request.state.library, query, access)
+    asked = {"search": query.search, "sort": query.sort, "access": access, "token": request.state.keys.needed}
+    return templates.TemplateResponse(request, "index.html", {**context, **asked})
 
 
-def _context(library: Library, query: tracks.Query) -> dict[str, Any]:
+def _access(request: Request) -> str:
+    """What the visitor may do: change, look (and listen), or only log in: none."""
+    if request.state.member:
+        return "change"
+    return "none" if request.state.settings.private else "look"
+
+
+def _context(library: Library, query: tracks.Query, access: str) -> dict[str, Any]:
     index = library.index
-    facts = {"hours": index.stats()["seconds"] / 3600, "delay": index.params.delay, "version": _version()}
-    return tracks.listing(library, query) | facts
+    listing = tracks.NOTHING if access == "none" else tracks.listing(library, query)
+    hours = index.stats()["seconds"] / 3600 if access != "none" else 0
+    return {**listing, "hours": hours, "delay": index.params.delay, "version": _version()}
 
 
 def _version() -> str:
@@ -61,6 +72,8 @@ ROUTES = [
     Route("/tracks/{id:int}/audio", tracks.audio),
     Route("/upload", files.upload, methods=["POST"]),
     Route("/predict", files.predict, methods=["POST"]),
+    Route("/login", login, methods=["POST"]),
+    Route("/logout", logout, methods=["POST"]),
     Route("/health", health),
     Route("/health/ready", ready),
     Route("/metrics", metrics),

@@ -17,9 +17,10 @@ from web.errors import ApiError
 PAGE_LIMIT, MAX_LIMIT = 50, 200  # tracks in one answer
 SORTS = ("added", "title", "artist", "album", "duration")
 EDITABLE = ("title", "artist", "album")
-EDIT_BYTES = 64 * 1024  # of a PATCH body
+BODY_BYTES = 64 * 1024  # of what is not a file
 TEXT_CHARACTERS = 1_000  # of a title, artist or album
 SURROGATES = re.compile("[\ud800-\udfff]")
+NOTHING: dict[str, Any] = {"tracks": [], "next": None, "total": 0}
 MAX_ID = 2**63 - 1
 AUDIO_TYPES = {  # what is not here is served as mere bytes, never as something a browser would run
     ".aac": "audio/aac",
@@ -78,7 +79,7 @@ class OneTrack(HTTPEndpoint):
         return JSONResponse(found.to_json())
 
     async def patch(self, request: Request) -> Response:
-        changes = _changes(await _body(request))
+        changes = _changes(await small_body(request))
         edited = await run_in_threadpool(request.state.library.edit, _id(request), **changes)
         return JSONResponse(edited.to_json())
 
@@ -99,13 +100,14 @@ def _id(request: Request) -> int:
     return number
 
 
-async def _body(request: Request) -> bytes:
+async def small_body(request: Request) -> bytes:
+    """Raises ApiError for one that is too large or cut off."""
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > EDIT_BYTES:
-                raise ApiError(413, "too_large", f"at most {EDIT_BYTES} bytes are taken")
+            if len(body) > BODY_BYTES:
+                raise ApiError(413, "too_large", f"at most {BODY_BYTES} bytes are taken")
     except ClientDisconnect as error:
         raise ApiError(400, "bad_body", "the body was cut off") from error
     return bytes(body)

@@ -1,0 +1,100 @@
+"""`earprint serve`: what has to be right before anything is served, and then uvicorn with our options."""
+
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from core.errors import EarprintError
+from web.settings import Settings
+
+NO_TOKEN = (
+    "{host} is reached by others on the network, who could change the library: set a token with --token-file or EARPRINT_TOKEN"
+    " (python3 -c 'import secrets; print(secrets.token_urlsafe())' makes one), or allow it with --open"
+)
+MESSAGE_SPARE = 1024  # bytes: a message that is a little too large gets a proper error from us
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Key and certificate, as PEM files; neither for http."""
+
+    keyfile: Path | None = None
+    certfile: Path | None = None
+
+    def __bool__(self) -> bool:
+        return self.certfile is not None
+
+    @classmethod
+    def checked(cls, keyfile: Path | None, certfile: Path | None) -> "Tls":
+        """Raises EarprintError when they cannot be used together."""
+        if bool(keyfile) != bool(certfile):
+            raise EarprintError("https needs both: --ssl-keyfile and --ssl-certfile")
+        if keyfile and certfile:
+            try:
+                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certfile, keyfile)
+            except OSError as error:  # SSLError is one
+                raise EarprintError(f"{certfile} and {keyfile} cannot be used for https: {error.strerror or error}") from error
+        return cls(keyfile, certfile)
+
+
+def checked_settings(host: str, is_open: bool) -> Settings:
+    """The settings from the environment. Raises EarprintError when they are wrong, or would let strangers in."""
+    settings = Settings.from_env()
+    if not (settings.token or is_open or _is_loopback(host)):
+        raise EarprintError(NO_TOKEN.format(host=host or "every address"))
+    return settings
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it; a name has to mean that everywhere."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Raises EarprintError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise EarprintError(f"{error.strerror}; choose another with --host or --port") from error
+
+
+def url_of(host: str, listener: socket.socket, tls: Tls) -> str:
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def run(listener: socket.socket, settings: Settings, tls: Tls) -> None:
+    """Serves until it is told to stop. The workers read their settings from the environment."""
+    config = config_of(settings, tls)
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
+    return uvicorn.Config(
+        "web.app:create_app",
+        factory=True,
+        workers=settings.workers,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
+        ws_max_size=settings.message_bytes + MESSAGE_SPARE,
+        ws_ping_interval=None,  # an answer to a ping waits behind unread sound; the idle time-out finds who is gone
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=sorted(settings.proxies),
+        server_header=False,
+        ssl_keyfile=tls.keyfile,
+        ssl_certfile=tls.certfile,
+        log_level="warning",
+    )
