@@ -237,7 +237,8 @@ async def _listen(file: str, url: str, realtime: bool, rate: int, as_json: bool)
 
     with _sound(file, rate) as (blocks, sample_rate):
         best = None
-        async for event in listen(url, blocks, sample_rate, realtime=realtime):
+        token = os.environ.get("EARPRINT_TOKEN")
+        async for event in listen(url, blocks, sample_rate, realtime=realtime, token=token):
             if as_json or best != (best := _best(event)):
                 _say(as_json, event, _event_line(event))
 

@@ -82,7 +82,7 @@ def make_app(settings):
 
 
 def denied(client, headers=None):
-    with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/listen", headers=headers):
+    with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/listen", headers=headers or {}):
         pass
     return denial.value.status_code, denial.value.json()["error"]["code"]
 

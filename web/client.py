@@ -23,23 +23,25 @@ from core.errors import EarprintError
 
 BYTES_PER_SAMPLE = 2  # s16le
 LIVE_SECONDS = 0.1  # of sound in a message at the speed of a microphone
+PONG_SECONDS = 120.0  # until a server counts as gone: its answer to a ping waits behind the sound that it has not read yet
 FAST_SECONDS = 1.0  # and when a file is sent as fast as the server takes it
 
 
 async def listen(
-    url: str, blocks: Iterable[bytes], sample_rate: int, *, realtime: bool = False
+    url: str, blocks: Iterable[bytes], sample_rate: int, *, realtime: bool = False, token: str | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """Yields the server's messages as they come, from `ready` to `end`.
 
     blocks: s16le mono at `sample_rate` Hz, cut anywhere; iterated in a thread, so that it may wait for a pipe.
     realtime: send no faster than the sound would play.
+    token: what a private server asks for.
 
     Raises EarprintError when the server cannot be reached, refuses, or leaves before `end`.
     """
     start = {"type": "start", "sample_rate": sample_rate, "format": "s16le", "channels": 1, "constellation": False}
     pieces = cut(blocks, round(sample_rate * (LIVE_SECONDS if realtime else FAST_SECONDS)) * BYTES_PER_SAMPLE)
     bytes_per_second = sample_rate * BYTES_PER_SAMPLE if realtime else None
-    server = await _connect(url)
+    server = await _connect(url, token)
     sender = asyncio.create_task(_send(server, start, pieces, bytes_per_second))
     try:
         async for event in _events(server):
@@ -65,9 +67,10 @@ def cut(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
             yield block[begin : begin + size]
 
 
-async def _connect(url: str) -> ClientConnection:
+async def _connect(url: str, token: str | None) -> ClientConnection:
+    headers = {"Authorization": f"Bearer {token}"} if token else None
     try:
-        return await connect(url, compression=None)  # sound does not compress
+        return await connect(url, compression=None, additional_headers=headers, ping_timeout=PONG_SECONDS)  # sound does not compress
     except InvalidStatus as error:
         raise EarprintError(f"{url} refuses: {_refusal(error)}") from error
     except (OSError, InvalidURI, InvalidHandshake) as error:

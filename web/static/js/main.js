@@ -5,6 +5,7 @@ import { History } from "./history.js";
 import { Identify } from "./identify.js";
 import { ListenView } from "./listen-view.js";
 import { Listener } from "./listen.js";
+import "./login.js";
 import { Player } from "./player.js";
 import { SourceChoice } from "./source.js";
 import { Tracks } from "./tracks.js";
