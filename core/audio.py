@@ -38,6 +38,8 @@ DECODERS = (  # and those of PCM; FFmpeg has five hundred more, of video and of 
 )
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
 SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"ID3")  # libsndfile knows thirty more, all rare
+MOST_PLANES = 7  # PyAV crashes on planes of eight channels and more
+NO_SUCH_KIND = av.FFmpegError, RuntimeError  # raised over a frame whose kind damage has made up
 SUPPORTED = "try wav, flac, mp3, ogg, opus, m4a, webm or aiff"
 
 
@@ -142,14 +144,21 @@ class Resampler:
 
 def mono(pcm: Array) -> Array:
     """float32 `[n]` or `[n, channels]` -> `[n]`, the mean; what is no number, or absurdly loud, counts as 0."""
-    absurd = ~(np.abs(pcm) <= LOUDEST)  # also true for NaN
-    if absurd.any():
-        pcm = np.where(absurd, np.float32(0), pcm)
-    if pcm.ndim == 1:
-        return pcm
+    return _sane(pcm) if pcm.ndim == 1 else _mean(list(pcm.T))
+
+
+def _mean(channels: list[Array]) -> Array:
+    """The mean of some float32 [n]."""
     # Added one by one: numpy's own sum takes another order for another number of samples.
-    total: Array = reduce(np.add, pcm.T)
-    return total / np.float32(pcm.shape[1])
+    total: Array = reduce(np.add, map(_sane, channels))
+    return total / np.float32(len(channels))
+
+
+def _sane(pcm: Array) -> Array:
+    """What is no number, or absurdly loud, as 0."""
+    if len(pcm) and pcm.min() >= -LOUDEST and pcm.max() <= LOUDEST:  # false for NaN
+        return pcm
+    return np.where(np.abs(pcm) <= LOUDEST, pcm, np.float32(0))
 
 
 def check_file(path: str | Path, name: str) -> None:
@@ -174,40 +183,58 @@ def display_name(source: str | Path | BinaryIO) -> str:
 
 
 class _Converter:
-    """Decoded frames of any sample format, layout and rate -> mono blocks at one rate."""
+    """Decoded frames, all of one kind -> mono blocks of about a second at one rate.
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._kind: _Kind | None = None
-        self._resampler: av.AudioResampler | None = None
+    Frames are a few milliseconds long: to join them first costs much less than to convert each.
+    """
 
-    def convert(self, frame: av.AudioFrame) -> Iterator[Array]:
-        kind = _Kind(frame.format.name, frame.layout.name, frame.sample_rate)
-        if kind != self._kind:  # the first frame, or a stream that changes on its way
-            yield from self.finish()
-            # Interleaved: PyAV crashes on planes of eight channels and more.
-            self._resampler = av.AudioResampler("flt", frame.layout, self._rate, frame_size=self._rate)
-            self._kind = kind
+    def __init__(self, kind: _Kind, rate: int) -> None:
+        self._kind, self._joined = kind, av.AudioFifo()
+        sample_format = "fltp" if kind.layout.nb_channels <= MOST_PLANES else "flt"
+        self._resampler = av.AudioResampler(sample_format, kind.layout, rate)
+
+    def takes(self, frame: av.AudioFrame) -> bool:
+        return _kind(frame) == self._kind
+
+    def feed(self, frame: av.AudioFrame) -> Iterable[Array]:
         frame.pts = None  # gaps in the time stamps of a damaged file are not sound
-        yield from self._pcm(frame)
+        try:
+            self._joined.write(frame)
+        except NO_SUCH_KIND:
+            return ()
+        return () if self._joined.samples < self._kind.rate else self._pcm(self._joined.read())
 
     def finish(self) -> Iterator[Array]:
-        if self._resampler is not None:
-            yield from self._pcm(None)
+        yield from self._pcm(self._joined.read())
+        yield from self._pcm(None)
 
     def _pcm(self, frame: av.AudioFrame | None) -> Iterator[Array]:
-        assert self._resampler is not None
-        blocks: list[av.AudioFrame] = []
-        with suppress(av.FFmpegError):  # damage can make a frame of a kind that does not exist
-            blocks = self._resampler.resample(frame)
+        """None is the end: then there is what the resampler still holds."""
+        blocks: list[av.AudioFrame | None] = []
+        with suppress(*NO_SUCH_KIND):
+            blocks = list(self._resampler.resample(frame))
         for block in blocks:
-            yield mono(block.to_ndarray().astype(np.float32, copy=False).reshape(-1, block.layout.nb_channels))
+            if block is not None:  # as given, where there is nothing to convert
+                yield _mean(_channels(block))
 
 
 class _Kind(NamedTuple):
     sample_format: str
-    layout: str
+    layout: av.AudioLayout
     rate: int
+
+
+def _kind(frame: av.AudioFrame) -> _Kind:
+    return _Kind(frame.format.name, frame.layout, frame.sample_rate)
+
+
+def _channels(block: av.AudioFrame) -> list[Array]:
+    """Each channel's float32 `[n]`, where the block has it."""
+    samples = [np.frombuffer(memoryview(plane), np.float32) for plane in block.planes]
+    if block.format.is_planar:
+        return [plane[: block.samples] for plane in samples]
+    channels = block.layout.nb_channels
+    return list(samples[0][: block.samples * channels].reshape(-1, channels).T)
 
 
 def _open_container(source: str | Path | BinaryIO, name: str) -> av.container.InputContainer:
@@ -222,7 +249,8 @@ def _open_container(source: str | Path | BinaryIO, name: str) -> av.container.In
     if not container.streams.audio:
         container.close()
         raise AudioError(f"{name}: there is no sound in it; {SUPPORTED}")
-    if container.streams.audio[0].codec_context.name not in DECODERS:
+    context = container.streams.audio[0].codec_context
+    if context is None or context.name not in DECODERS:
         container.close()
         raise AudioError(f"{name}: its sound is of a kind that is not supported; {SUPPORTED}")
     return container
@@ -249,15 +277,20 @@ def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
             return
         if packet is None:
             return
-        with suppress(av.FFmpegError):
+        try:
             yield from (frame for frame in packet.decode() if frame.samples)
+        except av.FFmpegError:
+            continue
 
 
 def _converted(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[Array]:
-    converter = _Converter(rate)
+    converter: _Converter | None = None
     for frame in frames:
-        yield from converter.convert(frame)
-    yield from converter.finish()
+        if converter is None or not converter.takes(frame):  # the first frame, or a stream that changes on its way
+            yield from () if converter is None else converter.finish()
+            converter = _Converter(_kind(frame), rate)
+        yield from converter.feed(frame)
+    yield from () if converter is None else converter.finish()
 
 
 def _supported(rate: int) -> int:

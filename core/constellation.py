@@ -18,7 +18,7 @@ LEVELS_PER_DB = 4  # levels and strengths are kept in 1/4 dB
 LOWEST_WHITE = -(1 << 15)  # 1/32 dB
 HIGHEST_WHITE = 32_000.0  # 1/32 dB; a whitened cell stands within this of its mean
 SILENT_LEVEL = -128  # the level of a cell in which there is no sound at all
-MAX_STRENGTH = 255
+MAX_STRENGTH = MAX_RANK = 255
 MAX_FRAME = (1 << 24) - 1  # a packed peak is before it: 108 hours
 PACKED_BYTES = 6  # a peak
 
@@ -37,7 +37,7 @@ class Constellation:
         p = params
         self._mean = Tail(p.mean_past + 1, p.mean_ahead, np.int32, p.n_mels)
         self._max = Tail(p.peak_past, p.peak_ahead, np.int16, p.n_mels)
-        self._waiting = np.zeros(0, PEAK)  # local maxima that a rank may still depend on
+        self._waiting = np.zeros((0, 3), np.int32)  # local maxima (frame, band, strength) that a rank may still depend on
         self._ranked = 0  # frames whose peaks have been given out
         self.levels: Levels = np.zeros((0, p.n_mels), np.int8)
 
@@ -47,23 +47,24 @@ class Constellation:
         p = self.params
         start, block, now, until = self._mean.feed(_units(frames), last)
         white = _whiten(block, start, now, until, p.mean_past, p.mean_ahead, p.whiteness)
-        self.levels = _levels(white, block[now - start : until - start])
+        self.levels = _levels(white, block[now - start :])
 
         start, block, now, until = self._max.feed(white, last)
         floor = int(p.peak_floor * UNITS_PER_DB)
         found = _local_maxima(block, start, now, until, p.peak_past, p.peak_ahead, p.peak_bands, floor)
-        self._waiting = np.concatenate([self._waiting, _as_peaks(found)])
+        found[:, 2] = np.minimum(found[:, 2] * LEVELS_PER_DB // UNITS_PER_DB, MAX_STRENGTH)
+        self._waiting = np.concatenate([self._waiting, found])
         return self._rank(until, last)
 
     def _rank(self, until: int, last: bool) -> Peaks:
         p = self.params
         decided = until if last else max(self._ranked, until - p.rank_ahead)
-        ranks = _ranks(self._waiting["frame"], self._waiting["strength"], p.rank_past, p.rank_ahead)
-        new = (self._waiting["frame"] >= self._ranked) & (self._waiting["frame"] < decided)
-        peaks = self._waiting[new]
-        peaks["rank"] = np.minimum(ranks[new], 255)
+        frame, strength = self._waiting[:, 0], self._waiting[:, 2]
+        first, after, kept = np.searchsorted(frame, [self._ranked, decided, decided - p.rank_past])
+        ranks = _ranks(frame, strength, p.rank_past, p.rank_ahead)[first:after]
+        peaks = _as_peaks(self._waiting[first:after], ranks)
         self._ranked = decided
-        self._waiting = self._waiting[self._waiting["frame"] >= decided - p.rank_past]
+        self._waiting = self._waiting[kept:]
         return peaks[peaks["rank"] < p.query_rank]
 
     @property
@@ -129,10 +130,10 @@ def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) ->
     return peaks
 
 
-def _as_peaks(found: NDArray[np.int32]) -> Peaks:
-    peaks = np.zeros(len(found), PEAK)
-    peaks["frame"], peaks["band"] = found[:, 0], found[:, 1]
-    peaks["strength"] = np.minimum(found[:, 2] * LEVELS_PER_DB // UNITS_PER_DB, MAX_STRENGTH)
+def _as_peaks(found: NDArray[np.int32], ranks: NDArray[np.int32]) -> Peaks:
+    peaks = np.empty(len(found), PEAK)
+    peaks["frame"], peaks["band"], peaks["strength"] = found.T
+    peaks["rank"] = np.minimum(ranks, MAX_RANK)
     return peaks
 
 
@@ -142,12 +143,6 @@ def _units(frames: Frames) -> NDArray[np.int32]:
     units *= np.float32(UNITS_PER_DB)
     out: NDArray[np.int32] = np.rint(units, out=units).astype(np.int32)
     return out
-
-
-def _levels(white: NDArray[np.int16], units: NDArray[np.int32]) -> Levels:
-    levels: Levels = np.clip(white >> 3, SILENT_LEVEL + 1, 127).astype(np.int8)  # 1/32 dB -> 1/4 dB
-    levels[units == 0] = SILENT_LEVEL
-    return levels
 
 
 @njit(cache=True, nogil=True)
@@ -175,6 +170,17 @@ def _whiten(block, start, now, until, past, ahead, whiteness):  # type: ignore[n
         for b in range(bands):
             white = min(max(block[t - start, b] - own * total[b] - common, -HIGHEST_WHITE), HIGHEST_WHITE)
             out[t - now, b] = white
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _levels(white, units):  # type: ignore[no-untyped-def]
+    """1/32 dB -> 1/4 dB, int8 [t, n_mels]. units: of the same frames, and perhaps of more."""
+    out = np.empty(white.shape, np.int8)
+    for t in range(white.shape[0]):
+        for b in range(white.shape[1]):
+            level = min(max(white[t, b] >> 3, SILENT_LEVEL + 1), 127)
+            out[t, b] = level if units[t, b] else SILENT_LEVEL
     return out
 
 

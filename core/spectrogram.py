@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numba import njit
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ class Spectrogram:
         self.params = params
         self._window = hann(params.n_fft)
         self._bank = mel_bank(params)
+        self._windowed = np.empty((BLOCK_FRAMES, params.n_fft), np.float32)  # fresh memory would cost more than the product
         self._rest: Pcm = np.zeros(0, np.float32)
 
     def feed(self, pcm: Pcm) -> Frames:
@@ -36,21 +36,26 @@ class Spectrogram:
         if count:
             windows = np.lib.stride_tricks.sliding_window_view(pcm, n_fft)[::hop]
             for some in (slice(first, first + BLOCK_FRAMES) for first in range(0, count, BLOCK_FRAMES)):
-                frames[some] = decibels(mel_power(windows[some], self._window, self._bank))
+                windowed = np.multiply(windows[some], self._window, out=self._windowed[: len(windows[some])])
+                frames[some] = decibels(mel_power(windowed, self._bank))
         return frames
 
 
-def mel_power(windows: Pcm, window: Pcm, bank: "MelBank") -> Frames:
-    """windows: float32 [t, n_fft]. Returns the power in each mel band, float32 [t, n_mels]
+def mel_power(windowed: Pcm, bank: "MelBank") -> Frames:
+    """windowed: float32 [t, n_fft]. Returns the power in each mel band, float32 [t, n_mels]
     (as `librosa.feature.melspectrogram(center=False, norm=None)` has it)."""
-    spectrum = scipy.fft.rfft(windows * window, axis=1)
-    power: Frames = _banded_power(spectrum, *bank)
+    from scipy.fft import rfft  # slow to import, and who only reads an index needs none
+
+    power: Frames = _banded_power(rfft(windowed, axis=1), *bank)
     return power
 
 
 def decibels(power: Frames) -> Frames:
-    """10 log10, floored at `SILENCE_DB`."""
-    return np.float32(10.0) * np.log10(np.maximum(power, np.float32(POWER_FLOOR)))
+    """10 log10, floored at `SILENCE_DB`. Writes over `power`."""
+    np.maximum(power, np.float32(POWER_FLOOR), out=power)
+    np.log10(power, out=power)
+    power *= np.float32(10.0)
+    return power
 
 
 MelBank = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]
@@ -68,9 +73,7 @@ def mel_bank(params: Params) -> MelBank:
 
     A dense product by BLAS gives other bits for another number of rows; summing each band in order does not, and is faster.
     """
-    from librosa.filters import mel
-
-    dense = mel(sr=params.sample_rate, n_fft=params.n_fft, n_mels=params.n_mels, fmin=params.fmin, fmax=params.fmax, norm=None)
+    dense = _triangles(_mel_hertz(params), np.fft.rfftfreq(params.n_fft, 1 / params.sample_rate).astype(np.float64))
     first = np.argmax(dense > 0, axis=1).astype(np.int32)
     width = np.count_nonzero(dense, axis=1).astype(np.int32)
     weights = np.zeros((params.n_mels, width.max()), np.float32)
@@ -82,10 +85,21 @@ def mel_bank(params: Params) -> MelBank:
 @lru_cache
 def band_hertz(params: Params) -> NDArray[np.float64]:
     """The centre of each band, float64 [n_mels], Hz."""
+    return _mel_hertz(params)[1:-1]
+
+
+def _mel_hertz(params: Params) -> NDArray[np.float64]:
+    """Each band reaches from the centre of the band before to that of the one after: float64 [n_mels + 2], Hz."""
     from librosa import mel_frequencies
 
-    edges = mel_frequencies(n_mels=params.n_mels + 2, fmin=params.fmin, fmax=params.fmax)
-    return np.asarray(edges[1:-1], np.float64)
+    return np.asarray(mel_frequencies(n_mels=params.n_mels + 2, fmin=params.fmin, fmax=params.fmax), np.float64)
+
+
+def _triangles(edges: NDArray[np.float64], bins: NDArray[np.float64]) -> Frames:
+    """`librosa.filters.mel` to the bit, float32 [n_mels, bins]; to import that takes ten times as long as to import the rest of this."""
+    slopes, ramps = np.diff(edges)[:, None], edges[:, None] - bins
+    rising, falling = -ramps[:-2] / slopes[:-1], ramps[2:] / slopes[1:]
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)
