@@ -56,6 +56,11 @@ class Constellation:
         self._waiting = np.concatenate([self._waiting, found])
         return self._rank(until, last)
 
+    def nothing(self) -> Peaks:
+        """As `feed` with no frames: no peaks, and no levels."""
+        self.levels = self.levels[:0]
+        return np.zeros(0, PEAK)
+
     def _rank(self, until: int, last: bool) -> Peaks:
         p = self.params
         decided = until if last else max(self._ranked, until - p.rank_ahead)

@@ -12,9 +12,9 @@ PARAMS = Params()
 BLOCKS = [1, 2, 3, 7, 441, 997, 4096, 48000]
 
 
-def fingerprint(pcm, rate, size=None):
+def fingerprint(pcm, rate, size=None, step=1):
     """(peaks, levels, frames decided) of PCM fed in blocks of `size` samples."""
-    printer = Fingerprinter(PARAMS, rate)
+    printer = Fingerprinter(PARAMS, rate, step)
     peaks, levels = [], []
     for start in range(0, len(pcm), size or len(pcm)):
         peaks.append(printer.feed(pcm[start : start + (size or len(pcm))]))
@@ -34,6 +34,20 @@ def test_any_split_gives_the_same_to_the_bit(rate, size):
     whole = fingerprint(pcm, rate)
     assert len(whole[0]) > 20
     assert_same(fingerprint(pcm, rate, size), whole)
+
+
+@pytest.mark.parametrize("step", [2, 11, 500])
+def test_any_step_gives_the_same_to_the_bit(step):
+    pcm = demo_track(1, 5, 44100)
+    assert_same(fingerprint(pcm, 44100, 2205, step), fingerprint(pcm, 44100))
+
+
+def test_a_step_is_decided_as_soon_as_its_last_frame_can_be():
+    eager, lazy = Fingerprinter(PARAMS, 44100), Fingerprinter(PARAMS, 44100, 11)
+    for block in np.split(demo_track(1, 4, 44100), 80):
+        eager.feed(block)
+        lazy.feed(block)
+        assert lazy.upto // 11 == eager.upto // 11
 
 
 def test_channels_are_mixed():
