@@ -75,10 +75,6 @@ def listen_button(page):
     return page.get_by_role("button", name=re.compile("^(Listen|Stop|Cancel)$"))
 
 
-def row(page, seed):
-    return page.locator("#tracks .track").filter(has_text=demo_names(seed)[0])
-
-
 def seconds_of(clock):
     minutes, seconds = clock.split(":")
     return int(minutes) * 60 + int(seconds)
@@ -215,95 +211,6 @@ def test_guesses_change_places_only_with_a_clear_lead(page):
     assert page.evaluate(order, [[], [[5, 0.2], [6, 0.19]]]) == [5, 6]
 
 
-def test_uploads_what_is_new_known_and_broken(page, music, tmp_path):
-    broken = tmp_path / "broken.mp3"
-    broken.write_bytes(b"this is no music" * 100)
-    page.locator("#upload-files").set_input_files([music[KNOWN], music[0], broken])
-    jobs = page.locator("#uploads-list .job")
-    expect(jobs.nth(0).locator("[data-field=status]")).to_contain_text(
-        f"Added: {demo_names(KNOWN)[0]}", timeout=MATCH_MS
-    )
-    expect(jobs.nth(1).locator("[data-field=status]")).to_have_text("Already in the library")
-    expect(jobs.nth(2).locator("[data-field=status]")).to_contain_text("is not audio")
-    expect(page.locator("#uploads-summary")).to_have_text("1 added, 1 already known, 1 failed")
-    expect(row(page, KNOWN)).to_be_visible()
-    expect(page.locator("#count")).to_contain_text(f"{KNOWN + 1} tracks")
-
-
-def test_takes_a_dropped_file(page):
-    make = "() => { const all = new DataTransfer(); all.items.add(new File(['no music'], 'dropped.wav')); return all; }"
-    page.dispatch_event("#library", "drop", {"dataTransfer": page.evaluate_handle(make)})
-    expect(page.locator("#uploads-list .job")).to_contain_text("dropped.wav")
-    expect(page.locator("#uploads-summary")).to_have_text("1 failed", timeout=MATCH_MS)
-
-
-def test_says_how_to_fill_an_empty_library(browser, music, tmp_path):
-    with serving(tmp_path) as address, opened(browser, address) as page:
-        empty = page.locator("#library").get_by_text("Nothing here yet")
-        expect(page.locator("#welcome")).to_contain_text("add some music")
-        expect(empty).to_be_visible()
-        expect(page.get_by_role("searchbox")).to_be_hidden()
-        page.locator("#upload-files").set_input_files(music[0])
-        expect(row(page, 0)).to_be_visible(timeout=MATCH_MS)
-        expect(page.locator("#count")).to_have_text("1 track \u00b7 1 min")
-        expect(empty).to_be_hidden()
-        row(page, 0).get_by_role("button", name="Delete").click()
-        expect(empty).to_be_visible()
-
-
-def test_finds_a_track_as_one_types(page):
-    title, _ = demo_names(2)
-    page.get_by_role("searchbox").press_sequentially(title.lower())
-    expect(page.locator("#tracks .track")).to_have_count(1)
-    expect(row(page, 2)).to_be_visible()
-    page.get_by_role("searchbox").fill("nothing is called this")
-    expect(page.locator("#tracks-empty")).to_have_text("Nothing found for \u201cnothing is called this\u201d.")
-
-
-def test_makes_the_markup_that_the_server_makes(page):
-    markup = """row => {
-        row.dataset.duration = Number(row.dataset.duration);
-        return row.outerHTML.replace(/\\s+/g, " ");
-    }"""
-    rows = page.locator("#tracks .track")
-    count, first = rows.count(), rows.first
-    served = first.evaluate(markup)
-    first.evaluate("row => row.remove()")
-    page.get_by_role("searchbox").press("Enter")
-    expect(rows).to_have_count(count)
-    assert first.evaluate(markup) == served
-
-
-def test_deletes_and_undoes(page):
-    row(page, 0).get_by_role("button", name="Delete").click()
-    expect(row(page, 0)).to_have_count(0)
-    page.get_by_role("button", name="Undo").click()
-    expect(row(page, 0)).to_be_visible()
-    page.reload()
-    expect(row(page, 0)).to_be_visible()
-
-
-def test_edits_a_track(page):
-    title, artist = demo_names(2)
-    row(page, 2).get_by_role("button", name="Edit").click()
-    page.get_by_role("textbox", name="Artist").fill("Someone else")
-    page.get_by_role("button", name="Save").click()
-    expect(row(page, 2).locator("[data-field=artist]")).to_have_text("Someone else")
-    row(page, 2).get_by_role("button", name="Edit").click()
-    page.get_by_role("textbox", name="Artist").fill(artist)
-    page.get_by_role("button", name="Save").click()
-    expect(row(page, 2)).to_contain_text(title)
-
-
-def test_plays_a_track(page):
-    row(page, 1).get_by_role("link", name="Play").click()
-    expect(page.locator("#player-title")).to_have_text(demo_names(1)[0])
-    expect(page.locator("#audio")).to_have_js_property("paused", False)
-    expect(page.locator("#audio")).to_have_js_property("error", None)
-    page.get_by_role("button", name="Close the player").click()
-    expect(page.locator("#player")).to_be_hidden()
-
-
 def test_identifies_a_file(page, tmp_path):
     clip = tmp_path / "clip.wav"
     write_audio(clip, demo_track(PLAYED, SECONDS, RATE)[int(5 * RATE) : int(13 * RATE)], RATE)
@@ -312,13 +219,6 @@ def test_identifies_a_file(page, tmp_path):
     expect(best).to_have_attribute("data-verdict", "match", timeout=MATCH_MS)
     expect(best.locator("[data-field=title]")).to_have_text(demo_names(PLAYED)[0])
     assert seconds_of(best.locator("[data-field=position]").inner_text()) in (4, 5)
-
-
-def test_shows_the_library_without_scripts(browser, address):
-    with opened(browser, f"{address}?search={demo_names(1)[1].split()[0]}", java_script_enabled=False) as page:
-        expect(row(page, 1)).to_be_visible()
-        expect(row(page, 1).get_by_role("link", name="Play")).to_have_attribute("href", re.compile(r"tracks/\d+/audio"))
-        expect(page.locator("#listen-button")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from core.demo import write_demo
 from core.errors import StorageError
+from tests.described import DescribedClient
 from web.app import create_app
 from web.settings import Settings
 
@@ -20,7 +21,7 @@ MISSING = 987_654
 def client(data, tmp_path_factory):
     """A client of a library that holds `music`, and that a test may change if it changes it back."""
     folder = shutil.copytree(data, tmp_path_factory.mktemp("routes") / "data")
-    with TestClient(create_app(Settings(data=folder, upload_megabytes=10)), raise_server_exceptions=False) as client:
+    with DescribedClient(create_app(Settings(data=folder, upload_megabytes=10)), raise_server_exceptions=False) as client:
         client.folder = folder
         yield client
 

@@ -8,20 +8,37 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from core.demo import write_demo
 from core.library import Added
 from stream import Answer, identify
 from web.errors import ApiError
-from web.uploads import Received, received
+from web.uploads import Received, in_threads, received
+
+DEMO_TRACKS, DEMO_SECONDS = 8, 30.0  # each
 
 
 async def upload(request: Request) -> Response:
     """All files are taken before the first is learned, so that a request that is refused has changed nothing."""
-    state, settings = request.state, request.state.settings
+    settings = request.state.settings
     limits = {"file_bytes": settings.upload_bytes, "all_bytes": settings.request_bytes}
-    state.turns.check()
-    async with received(request, state.library.arriving(), **limits) as files:
-        with state.turns.place():
-            results = [await state.turns.run(_learn, request, file) for file in files]
+    request.state.turns.check()
+    async with received(request, request.state.library.arriving(), **limits) as files:
+        return await _learn_all(request, files)
+
+
+async def demo(request: Request) -> Response:
+    """Adds the demo tracks, as if somebody had sent them."""
+    turns = request.state.turns
+    async with in_threads(request.state.library.arriving()) as folder:
+        with turns.place():
+            paths = await turns.run(write_demo, folder, DEMO_TRACKS, DEMO_SECONDS)
+        return await _learn_all(request, [Received(path.name, path) for path in paths])
+
+
+async def _learn_all(request: Request, files: list[Received]) -> Response:
+    state = request.state
+    with state.turns.place():
+        results = [await state.turns.run(_learn, request, file) for file in files]
     for result in results:
         state.metrics.uploads.labels(result.status).inc()
     learned = {s: [r.track.to_json() for r in results if r.status == s] for s in ("added", "known")}

@@ -30,7 +30,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), display-capture=(self), camera=(), geolocation=()",
 }
-WORK = ("/upload", "/predict", "/listen", "/login")  # costs more than the request itself, or is worth guessing at
+WORK = ("/upload", "/demo", "/predict", "/listen", "/login")  # costs more than the request itself, or is worth guessing at
 
 
 class Guard:

@@ -11,13 +11,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from core.audiostore import AUDIO_SUFFIXES
 from core.library import Library
 from web import files, tracks
 from web.errors import ApiError
+from web.help import examples
 from web.login import login, logout
 from web.metrics import CONTENT_TYPE
+from web.openapi import description
 
-templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+HERE = Path(__file__).parent
+SCRIPTS = {"theme.js", "pump-worklet.js"}  # which are no modules of the page
+MODULES = sorted(path.name for path in (HERE / "static" / "js").glob("*.js") if path.name not in SCRIPTS)  # fetched at once
+SUFFIXES = sorted(AUDIO_SUFFIXES)
+NO_STATS = {"tracks": 0, "seconds": 0, "bytes": 0}  # for who may not know
+
+templates = Jinja2Templates(directory=HERE / "templates")
 
 
 async def page(request: Request) -> Response:
@@ -26,7 +35,7 @@ async def page(request: Request) -> Response:
     access = _access(request)
     context = await run_in_threadpool(_context, request.state.library, query, access)
     asked = {"search": query.search, "sort": query.sort, "access": access, "token": request.state.keys.needed}
-    return templates.TemplateResponse(request, "index.html", {**context, **asked})
+    return templates.TemplateResponse(request, "index.html", {**context, **asked, **_server(request)})
 
 
 def _access(request: Request) -> str:
@@ -37,10 +46,21 @@ def _access(request: Request) -> str:
 
 
 def _context(library: Library, query: tracks.Query, access: str) -> dict[str, Any]:
-    index = library.index
-    listing = tracks.NOTHING if access == "none" else tracks.listing(library, query)
-    hours = index.stats()["seconds"] / 3600 if access != "none" else 0
-    return {**listing, "hours": hours, "delay": index.params.delay, "version": _version()}
+    if access == "none":
+        return {**tracks.NOTHING, "stats": NO_STATS, "delay": library.index.params.delay}
+    return {**tracks.listing(library, query), "stats": library.index.stats(), "delay": library.index.params.delay}
+
+
+def _server(request: Request) -> dict[str, Any]:
+    """What the page says of this server, whatever is in its library."""
+    return {
+        "version": _version(),
+        "modules": MODULES,
+        "suffixes": SUFFIXES,
+        "demo_tracks": files.DEMO_TRACKS,
+        "keep_queries": request.state.settings.keep_queries,
+        "examples": examples(str(request.base_url)),
+    }
 
 
 def _version() -> str:
@@ -48,6 +68,14 @@ def _version() -> str:
         return package_version("earprint")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "development"
+
+
+async def stats(request: Request) -> Response:
+    return JSONResponse(await run_in_threadpool(request.state.library.index.stats))
+
+
+async def openapi(request: Request) -> Response:
+    return JSONResponse(description(_version(), str(request.base_url)))
 
 
 async def health(request: Request) -> Response:
@@ -74,6 +102,9 @@ ROUTES = [
     Route("/predict", files.predict, methods=["POST"]),
     Route("/login", login, methods=["POST"]),
     Route("/logout", logout, methods=["POST"]),
+    Route("/demo", files.demo, methods=["POST"]),
+    Route("/stats", stats),
+    Route("/openapi.json", openapi),
     Route("/health", health),
     Route("/health/ready", ready),
     Route("/metrics", metrics),

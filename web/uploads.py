@@ -40,7 +40,7 @@ async def received(
     """
     _check_length(request, all_bytes + FORM_BYTES)
     boundary = _boundary(request)
-    async with _in_threads(place) as folder:
+    async with in_threads(place) as folder:
         form = _Form(boundary, folder, file_bytes)
         try:
             await _read(request, form, all_bytes + FORM_BYTES)
@@ -52,7 +52,7 @@ async def received(
 
 
 @asynccontextmanager
-async def _in_threads(place: AbstractContextManager[Path]) -> AsyncIterator[Path]:
+async def in_threads(place: AbstractContextManager[Path]) -> AsyncIterator[Path]:
     """Enters and leaves in threads, for it may wait for a lock and delete much; leaves it also when the request is cancelled."""
     folder = await run_in_threadpool(place.__enter__)
     try:

@@ -1,7 +1,12 @@
 // Calls to the server; every failure is an Error whose message can be shown.
 import { text } from "./text.js";
 
-const messageOf = (status, body) => body?.error?.message ?? text.error.http(status);
+class Refusal extends Error {
+  constructor(status, body) {
+    super(body?.error?.message ?? text.error.http(status));
+    this.status = status;
+  }
+}
 
 export async function request(path, options) {
   const response = await fetch(path, options).catch((error) => {
@@ -10,7 +15,7 @@ export async function request(path, options) {
   });
   if (response.status === 204) return null;
   const body = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(messageOf(response.status, body));
+  if (!response.ok) throw new Refusal(response.status, body);
   return body;
 }
 
@@ -18,8 +23,8 @@ export const patch = (path, values) => request(path, {
   method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(values),
 });
 
-// XMLHttpRequest, because fetch does not tell how much has been sent.
-export function sendFile(path, file, onProgress) {
+// XMLHttpRequest, because fetch does not tell how much has been sent. A signal can end it, as with fetch.
+export function sendFile(path, file, onProgress, signal) {
   const form = new FormData();
   form.append("file", file);
   return new Promise((resolve, reject) => {
@@ -28,10 +33,11 @@ export function sendFile(path, file, onProgress) {
     call.responseType = "json";
     call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     call.upload.onload = () => onProgress(1);
+    signal?.addEventListener("abort", () => { call.abort(); reject(signal.reason); });
     call.onerror = () => reject(new Error(text.error.offline));
     call.onload = () => {
       if (call.status === 200) resolve(call.response);
-      else reject(new Error(messageOf(call.status, call.response)));
+      else reject(new Refusal(call.status, call.response));
     };
     call.send(form);
   });

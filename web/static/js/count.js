@@ -1,19 +1,21 @@
-// How much the library holds, kept right while tracks come and go.
-import { say } from "./dom.js";
-import { amount } from "./format.js";
+// How much the library holds, as the server says: others may add and remove, too.
+import { request } from "./api.js";
+import { byId, say } from "./dom.js";
+import { amount, megabytes } from "./format.js";
 import { text } from "./text.js";
 
+const PAUSE_MS = 1000; // between two questions, while many files come in
+
 export class Count {
-  constructor(element) {
-    this.element = element;
-    this.tracks = Number(element.dataset.tracks); // NaN where the server was asked for a search, and has not said
-    this.seconds = Number(element.dataset.seconds);
+  // Soon, and once for all that happens until then.
+  refresh() {
+    this.timer ??= setTimeout(() => { this.timer = undefined; this.ask(); }, PAUSE_MS);
   }
 
-  change(tracks, seconds) {
-    if (Number.isNaN(this.tracks)) return;
-    this.tracks += tracks;
-    this.seconds = Math.max(0, this.seconds + seconds);
-    say(this.element, text.count(this.tracks, amount(this.seconds)));
+  async ask() {
+    const stats = await request("stats").catch(() => null); // a figure at the edge is no reason to complain
+    if (!stats) return;
+    say(byId("count"), text.count(stats.tracks, amount(stats.seconds)));
+    say(byId("library-facts"), stats.tracks ? text.library.facts(amount(stats.seconds), megabytes(stats.bytes)) : "");
   }
 }

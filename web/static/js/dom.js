@@ -17,35 +17,3 @@ export function say(element, value) {
 export function fill(root, values) {
   for (const [name, value] of Object.entries(values)) say(field(root, name), value ?? "");
 }
-
-// Files dropped on an element; a drop anywhere else must not make the browser leave the page.
-export function dropZone(element, onFiles) {
-  const over = (on) => element.classList.toggle("is-over", on);
-  element.addEventListener("dragover", (event) => { event.preventDefault(); over(true); });
-  element.addEventListener("dragleave", () => over(false));
-  element.addEventListener("drop", async (event) => {
-    event.preventDefault();
-    over(false);
-    onFiles(await droppedFiles(event.dataTransfer));
-  });
-}
-
-for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
-
-// The entries must be taken before the first await: the browser empties the list after the event.
-async function droppedFiles(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
-  return (await Promise.all(entries.map(filesIn))).flat();
-}
-
-async function filesIn(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader();
-  const files = [];
-  for (;;) {
-    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (batch.length === 0) return files.flat();
-    files.push(...(await Promise.all(batch.map(filesIn))));
-  }
-}

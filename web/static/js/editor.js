@@ -1,5 +1,5 @@
 // The dialog that changes a track's words. Resolves to {title, artist, album}, or null when cancelled.
-import { byId } from "./dom.js";
+import { action, byId } from "./dom.js";
 
 export function edit(track) {
   const dialog = byId("editor");
@@ -7,6 +7,7 @@ export function edit(track) {
   const inputs = { title, artist, album };
   for (const [name, input] of Object.entries(inputs)) input.value = track[name];
   dialog.returnValue = "";
+  action(dialog, "cancel").onclick = () => dialog.close(); // not a submit button: Enter would press the first one
   dialog.showModal();
   title.select();
   return new Promise((resolve) => {

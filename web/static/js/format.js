@@ -21,6 +21,13 @@ export function amount(seconds) {
   return seconds < HOUR ? text.minutes(Math.ceil(seconds / MINUTE)) : text.hours((seconds / HOUR).toFixed(1));
 }
 
+const MEGABYTE = 1e6;
+const GIGABYTE = 1e9;
+
+export function megabytes(bytes) {
+  return bytes < GIGABYTE ? text.megabytes((bytes / MEGABYTE).toFixed(1)) : text.gigabytes((bytes / GIGABYTE).toFixed(1));
+}
+
 // Never 100 %: nothing is certain.
 export function percent(probability) {
   const value = Math.min(probability * 100, 99.9);

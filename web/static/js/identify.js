@@ -1,7 +1,8 @@
 // Naming a file: sent, compared, forgotten.
 import { AnswerView } from "./answer-view.js";
 import { sendFile } from "./api.js";
-import { byId, dropZone } from "./dom.js";
+import { byId } from "./dom.js";
+import { dropZone } from "./drop.js";
 import { answerOfFile } from "./heard.js";
 import { Job } from "./job.js";
 import { text } from "./text.js";

@@ -1,11 +1,16 @@
 // One file on its way to the server, as a row: name, what happens, progress.
-import { cloneOne, fill, part } from "./dom.js";
+import { action, cloneOne, fill, part } from "./dom.js";
 import { text } from "./text.js";
 
 export class Job {
-  constructor(file) {
+  // onCancel(): where it can be cancelled, until all is sent
+  constructor(file, onCancel) {
     this.element = cloneOne("job-template");
     fill(this.element, { name: file.name });
+    this.cancel = action(this.element, "cancel");
+    this.cancel.hidden = !onCancel;
+    this.cancel.onclick = onCancel;
+    this.cancel.setAttribute("aria-label", text.uploads.cancel(file.name));
     this.to("waiting", text.uploads.waiting);
   }
 
@@ -19,6 +24,7 @@ export class Job {
     const bar = part(this.element, "progress");
     if (fraction < 1) bar.value = fraction;
     else bar.removeAttribute("value");
+    if (fraction === 1) this.cancel.hidden = true;
     this.to("busy", fraction < 1 ? text.uploads.sending(Math.floor(fraction * 100)) : working);
   }
 }

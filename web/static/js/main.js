@@ -1,6 +1,9 @@
 // Puts the page together: listening, identifying, adding, the library, and one player for all.
+import { Announcer } from "./announcer.js";
 import { Count } from "./count.js";
+import { offerDemo } from "./demo.js";
 import { byId } from "./dom.js";
+import { offerExamples } from "./help.js";
 import { History } from "./history.js";
 import { Identify } from "./identify.js";
 import { ListenView } from "./listen-view.js";
@@ -31,7 +34,11 @@ byId("listen-button").onclick = async () => {
 
 new Identify({ onPlay, onMatch });
 
-const count = new Count(byId("count"));
-const onCount = (tracks, seconds) => count.change(tracks, seconds);
-const tracks = new Tracks({ onPlay, onCount });
-new Uploads({ onAdded: (track) => onCount(1, track.duration), onDone: () => tracks.refresh() });
+const count = new Count();
+const onChange = () => count.refresh();
+const announcer = new Announcer(byId("library-announcer"));
+const tracks = new Tracks({ onPlay, onChange, announcer });
+const onDone = () => { onChange(); return tracks.refresh(); };
+new Uploads({ onAdded: onChange, onDone, announcer });
+offerDemo({ onDone, announcer });
+offerExamples();

@@ -12,6 +12,7 @@ export class Player {
   }
 
   play(track, seconds = 0) {
+    this.opener = document.activeElement;
     say(byId("player-title"), titleOf(track));
     say(byId("player-artist"), track.artist);
     byId("player").hidden = false;
@@ -28,6 +29,7 @@ export class Player {
   }
 
   close() {
+    if (byId("player").contains(document.activeElement)) this.opener?.focus();
     byId("player").hidden = true;
     document.body.classList.remove("has-player");
     this.audio.pause();

@@ -50,17 +50,25 @@ export const text = {
   count: (tracks, amount) => [`${tracks} ${tracks === 1 ? "track" : "tracks"}`, amount].filter(Boolean).join(" \u00b7 "),
   hours: (n) => `${n} h`,
   minutes: (n) => `${n} min`,
+  megabytes: (n) => `${n} MB`,
+  gigabytes: (n) => `${n} GB`,
   unknownArtist: "Unknown artist",
   by: (title, artist) => (artist ? `${title} \u2013 ${artist}` : title),
   uploads: {
     waiting: "Waiting", sending: (percent) => `${percent} %`, analysing: "Analysing\u2026", identifying: "Listening to it\u2026",
     added: "Added", known: "Already in the library", failed: (reason) => reason,
-    summary: (added, known, failed, left) => [
+    cancel: (name) => `Cancel ${name}`, cancelled: "Cancelled", busy: "Waiting, the server is busy", none: "There is no audio in there.",
+    summary: ({ left, added, known, failed, cancelled }) => [
       left && `${left} to do`, added && `${added} added`, known && `${known} already known`, failed && `${failed} failed`,
+      cancelled && `${cancelled} cancelled`,
     ].filter(Boolean).join(", "),
   },
   library: {
-    deleted: (title) => `Deleted \u201c${title}\u201d.`, undo: "Undo", restored: (title) => `\u201c${title}\u201d is back.`, saved: "Saved.",
+    facts: (amount, megabytes) => `${amount} of music, ${megabytes} of index`,
+    found: (n) => `${n} found`,
+    composing: "Composing\u2026 this takes a moment",
+    deleted: (title) => `Deleted \u201c${title}\u201d.`, undo: "Undo", undoDelete: (title) => `Undo deleting ${title}`,
+    restored: (title) => `\u201c${title}\u201d is back.`, saved: "Saved.",
     nothing: (query) => `Nothing found for \u201c${query}\u201d.`,
     noAudio: "The sound of this track is no longer on the server.",
   },
