@@ -200,8 +200,8 @@ def test_shows_a_long_list_in_pages(browser, large):
         expect(page.get_by_role("link", name="Show more")).to_be_hidden()
         titles = rows.locator("[data-field=title]").all_text_contents()
         assert titles == [f"Song {i:03}" for i in range(MANY)]
-        page.get_by_role("searchbox").fill("band 3 song")
-        expect(page.locator("#tracks-found")).to_have_text(f"{len(range(3, MANY, 7))} found")
+        page.get_by_role("searchbox").fill("band song 11")
+        expect(page.locator("#tracks-found")).to_have_text(f"{sum('11' in str(i) for i in range(MANY))} found")
 
 
 def test_makes_the_markup_that_the_server_makes(page):
