@@ -19,6 +19,7 @@ import typer
 from core.errors import EarprintError
 
 if TYPE_CHECKING:
+    from core.check import Problem
     from core.index import Index, Track
     from core.ingest import Analysis
     from core.library import Library
@@ -187,6 +188,43 @@ def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
     _exit(len(failed))
 
 
+@app.command()
+def check(
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read the audio, only see that it is there.")] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the library: the index in itself, and the audio against it."""
+    problems = 0
+    with _open(data, readonly=True) as library:
+        with _bar("Checking") as show:
+            for problem in library.check(read_audio=not quick, progress=show):
+                _say_problem(problem, as_json)
+                problems += 1
+        tracks, orphans = int(library.index.stats()["tracks"]), len(list(library.orphans()))
+    line = f"checked  {tracks:,} tracks, {problems:,} problems"
+    on_the_way = f"; {orphans:,} files are on their way in, or were left by a crash and are deleted when the library is next added to"
+    _say(as_json, {"tracks": tracks, "problems": problems, "orphans": orphans}, line + (on_the_way if orphans else ""))
+    _exit(problems)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the library, also while it is served; audio that was added in place stays where it is."""
+    from core.backup import back_up
+
+    with _open(data, readonly=True, any_version=True) as library, _bar("Copying") as show:
+        problems = back_up(library, folder, show)
+    for problem in problems:
+        _say_problem(problem, as_json)
+    _say(as_json, {"folder": str(folder), "problems": len(problems)}, f"copied  {data} to {folder}; use it with --data {folder}")
+    _exit(len(problems))
+
+
 # --- input ------------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +318,12 @@ def _exit(failures: int) -> None:
 
 def _say(as_json: bool, record: Record, line: str) -> None:
     print(json.dumps(record) if as_json else line, flush=True)
+
+
+def _say_problem(problem: "Problem", as_json: bool) -> None:
+    track = problem.track and problem.track.to_json()
+    name = f"track {problem.track.id} ({problem.track.title}): " if problem.track else ""
+    _say(as_json, {"track": track, "error": problem.error}, f"wrong  {name}{problem.error}")
 
 
 @contextmanager

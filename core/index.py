@@ -12,7 +12,7 @@ change at their next call.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from typing import Any
 
 from core import postings
 from core.changes import Changes
+from core.check import Problem, faults
 from core.constellation import MAX_FRAME, Peaks, pack, unpack
 from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
 from core.hashes import Hashes, reference_hashes
@@ -235,6 +236,17 @@ class Index:
         with self._storage.read() as txn:
             return postings.lookup(self._current_segments(txn), hashes, self.params.band_reach, self.params.step_reach, budget)
 
+    # Checking and copying
+
+    def check(self, done: Callable[[], None] = lambda: None) -> Iterator[Problem]:
+        """What is wrong with the index, all in one state of it, whoever writes meanwhile. `done` is called for each track looked at."""
+        with self._storage.read() as txn:
+            yield from faults(txn, self._db, self._segments.read(txn, {}), self.params, done)
+
+    def copy(self, folder: Path) -> None:
+        """Writes a copy of one state of the index into an empty folder, whoever writes meanwhile."""
+        self._storage.copy(folder)
+
     # Rebuilding
 
     def unanalysed(self, params: Params) -> list[Track]:
@@ -260,18 +272,28 @@ class Index:
         """
         with self._storage.write() as txn:
             for track in self._everything(txn):
-                txn.put(key(track.id), self._constellation_for(txn, track.id, params), db=self._db["peaks"])
+                packed = self._constellation_for(txn, track.id, params)
+                if packed != txn.get(key(track.id), db=self._db["peaks"]):
+                    txn.put(key(track.id), packed, db=self._db["peaks"])
             for name, value in (("params", params.to_json().encode()), ("layout", LAYOUT)):
                 txn.put(name.encode(), value, db=self._db["about"])
-            txn.drop(self._db["fresh"], delete=False)
+            for name in ("fresh", "sums"):
+                txn.drop(self._db[name], delete=False)
             self._segments.clear(txn)
-            ids = [number(row_key) for row_key, _ in txn.cursor(db=self._db["tracks"])]
+            ids = self._put_sums(txn)
             for first in range(0, len(ids), REBUILD_TRACKS):
                 some = [(i, bytes(txn.get(key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
                 self._segments.add(txn, [(i, reference_hashes(unpack(packed), params)) for i, packed in some])
                 progress(first + len(some), len(ids))
         self.params = params
         self._merge()
+
+    def _put_sums(self, txn: Any) -> list[int]:
+        """Makes `sums` of the tracks; returns their ids."""
+        sums = {track.id: track.sha256 for track in (Track.load(row) for _, row in txn.cursor(db=self._db["tracks"]))}
+        for track_id, sha256 in sums.items():
+            txn.put(sha256.encode(), key(track_id), db=self._db["sums"])
+        return list(sums)
 
     def _everything(self, txn: Any) -> list[Track]:
         tracks = (Track.load(row) for _, row in txn.cursor(db=self._db["tracks"]))
@@ -294,6 +316,8 @@ class Index:
             return Track(**asdict(new), id=take(txn, "next_track", self._db["about"]), added=_now()), True
         track = self._get(txn, number(known))
         lost = not txn.get(known, db=self._db["peaks"])  # its audio was gone when the index was rebuilt
+        if lost:
+            self._segments.blank(txn, track.id)  # there should be none, but an index may be damaged
         return (replace(track, path=new.path) if lost else track), lost
 
     def _get(self, txn: Any, track_id: int) -> Track:

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
 from core.audio import check_file, display_name
 from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
+from core.check import Problem
 from core.constellation import Peaks
 from core.errors import AudioError, EarprintError, StorageError
 from core.index import Index, NewTrack, Track
@@ -97,16 +99,26 @@ class Library:
         Files stay where they are; `copy` keeps a copy as well. `progress` is called with the files done, and all.
         """
         files = list(audio_files(paths))
-        with self._writing():
+        with self.writing():
             results = self.ingest.many(files, jobs=jobs, known=self._known)
             for done, added in enumerate(self._write(results, copy), 1):
                 progress(done, len(files))
                 yield added
 
     @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the data folder's lock together with others who write. What a failure left is swept as soon as nobody does."""
+        try:
+            with shared(self._lock):
+                yield
+        finally:
+            if self._untidy:
+                self._untidy = not self._tidy()
+
+    @contextmanager
     def arriving(self) -> Iterator[Path]:
         """A folder for files that somebody sends; what is still in it at the end is deleted, if not by us then after us."""
-        with self._writing():
+        with self.writing():
             self.incoming.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(dir=self.incoming) as folder:
                 yield Path(folder)
@@ -115,7 +127,7 @@ class Library:
         """Learns a file of up to `max_seconds` of sound and keeps it; `temp_path` is gone afterwards, whatever happens. `filename` is the
         sender's. Returns what is wrong with the file; raises StorageError for what is wrong with the disk."""
         try:
-            with self._writing():
+            with self.writing():
                 return self._add_upload(str(temp_path), filename, max_seconds)
         except AudioError as error:
             return Added(filename, "failed", None, str(error))
@@ -124,23 +136,51 @@ class Library:
 
     def audio_path(self, track: Track) -> Path | None:
         """Where the track's audio is, if it still is."""
-        places = [self._store.path(track.sha256, track.filename), Path(track.path)]
+        places = [self.kept_audio(track), Path(track.path)]
         return next((place for place in places if place.is_file()), None)
+
+    def kept_audio(self, track: Track) -> Path:
+        """Where the track's audio is when the library keeps it."""
+        return self._store.path(track.sha256, track.filename)
 
     def remove(self, track_id: int) -> Track:
         """Takes a track out; its audio stays, so that `restore` can undo it. Raises MissingError."""
-        with self._writing():
+        with self.writing():
             return self.index.remove(track_id)
 
     def restore(self, track_id: int) -> Track:
         """Raises MissingError, or ConflictError when its file was added again meanwhile."""
-        with self._writing():
+        with self.writing():
             return self.index.restore(track_id)
 
     def edit(self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None) -> Track:
         """Changes what is given. Raises MissingError."""
-        with self._writing():
+        with self.writing():
             return self.index.update(track_id, title=title, artist=artist, album=album)
+
+    def check(self, *, read_audio: bool = True, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Problem]:
+        """What is wrong: postings against constellations against files. Without `read_audio` files only have to be there.
+
+        `progress` is called with the steps done, and all. Raises StorageError when the index cannot be read at all.
+        """
+        tracks = self.index.tracks(limit=None).tracks
+        steps = count(1)
+        yield from self.index.check(lambda: progress(min(next(steps), len(tracks)), 2 * len(tracks)))
+        for done, track in enumerate(tracks, 1):
+            error = self._audio_fault(track, read_audio)
+            if error:
+                yield Problem(track, error)
+            progress(len(tracks) + done, 2 * len(tracks))
+
+    def _audio_fault(self, track: Track, read: bool) -> str | None:
+        place = self.audio_path(track)
+        if place is None:
+            where = f" at {track.path}" if track.path else ""
+            return f"its audio is gone{where}, so that it is recognised but cannot be played: add its file again"
+        if read and _sha256(place) != track.sha256:
+            kept = place == self.kept_audio(track)
+            return f"its audio in {place} is damaged: delete it, and add its file again" if kept else f"{place} is another file now: add it"
+        return None
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Added]:
         """Makes the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
@@ -151,7 +191,7 @@ class Library:
         if self.index.params != self._present:
             self.ingest.close()
             self.ingest = Ingest(self._present)
-        with self._writing():
+        with self.writing():
             listed = {track.id for track in self.index.tracks(limit=None).tracks}
             waiting = self.index.unanalysed(self._present)
             failed = []
@@ -172,16 +212,6 @@ class Library:
             same = not isinstance(made, Analysis) or made.sha256 == track.sha256
             yield track, made if same else AudioError(f"{path}: is another file now; add it again")
             progress(done)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Holds the data folder's lock together with others who write. What a failure left is swept as soon as nobody does."""
-        try:
-            with shared(self._lock):
-                yield
-        finally:
-            if self._untidy:
-                self._untidy = not self._tidy()
 
     def _tidy(self) -> bool:
         """Forgets tracks that were removed long ago, and deletes what belongs to no track; False, and nothing, when somebody writes."""
@@ -288,6 +318,14 @@ def _audio_files_in(folder: Path, above: frozenset[Path]) -> Iterator[str]:
             yield from _audio_files_in(entry, above | {here})
         elif entry.suffix.lower() in AUDIO_SUFFIXES:
             yield str(entry)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file's bytes, or "" when it cannot be read."""
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
 
 
 def _new_track(analysis: Analysis, path: str) -> NewTrack:

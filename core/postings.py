@@ -150,6 +150,49 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     return out[:found].view(HIT)[:, 0]
 
 
+@dataclass(frozen=True)
+class Digest:
+    """How many postings there are, and a sum over them that no other set of as many is likely to have."""
+
+    count: int = 0
+    total: int = 0  # modulo 2^64
+
+
+def digest(hashes: Hashes) -> Digest:
+    """Of a track's HASH [h]."""
+    return Digest(len(hashes), int(_sum(hashes["hash"].astype(np.uint64), hashes["frame"].astype(np.uint64))))
+
+
+def add_digests(segment: Segment, digests: dict[int, Digest]) -> None:
+    """Adds what a segment holds of each track that is still there to the track's digest."""
+    columns = segment.line.columns
+    counts, totals = np.zeros(len(segment.line.slots), np.int64), np.zeros(len(segment.line.slots), np.uint64)
+    for number, part in enumerate(segment.parts):
+        _sum_slots(part, number, *columns, counts, totals)
+    for track, count, total in zip(segment.line.slots["track"].tolist(), counts.tolist(), totals.tolist(), strict=True):
+        if track:
+            before = digests.get(track, Digest())
+            digests[track] = Digest(before.count + count, (before.total + total) % (1 << 64))
+
+
+def is_sound(segment: Segment) -> bool:
+    """Whether a segment can be read without leaving the room that it has."""
+    starts, frames = segment.line.slots["start"], segment.line.frames
+    in_order = bool(np.all(starts[1:] > starts[:-1])) and (not len(starts) or int(starts[-1]) < frames)
+    return in_order and all(_is_sound_part(part, int(starts[0]) if len(starts) else 0, frames) for part in segment.parts)
+
+
+def _is_sound_part(part: Part, first: int, frames: int) -> bool:
+    if len(part) < len(EMPTY) or part[0] > PART_BITS or (part[1] and part[0] > MAX_GROUP_BITS):
+        return False
+    size, borders = int(part[1]), (1 << (PART_BITS - int(part[0]))) + 1
+    if len(part) != 2 + borders + size + -(-size // 4):
+        return False
+    starts, places = part[2 : 2 + borders], part[2 + borders : 2 + borders + size]
+    in_order = starts[0] == 0 and starts[-1] == size and bool(np.all(starts[1:] >= starts[:-1]))
+    return in_order and (not size or (first <= int(places.min()) and int(places.max()) < frames))
+
+
 def _affordable(counts: NDArray[np.int64], budget: int) -> NDArray[np.bool_]:
     """Which hashes are read: the rarest, as many as fit `budget`."""
     rarest_first = np.argsort(counts, kind="stable")
@@ -216,6 +259,35 @@ def _fill(hashes, frames, start, ends, out):  # type: ignore[no-untyped-def]
     for i in range(len(hashes)):
         out[ends[hashes[i]]] = start + frames[i]
         ends[hashes[i]] += 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mixed(hash_, frame):  # type: ignore[no-untyped-def]
+    """A posting as a number that looks random: the finaliser of splitmix64."""
+    z = (np.uint64(hash_) << np.uint64(32)) ^ np.uint64(frame)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _sum(hashes, frames):  # type: ignore[no-untyped-def]
+    total = np.uint64(0)
+    for i in range(len(hashes)):
+        total += _mixed(hashes[i], frames[i])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _sum_slots(part, number, slot_starts, slot_tracks, cells, counts, totals):  # type: ignore[no-untyped-def]
+    """Adds the postings of a part to the counts and sums of their slots."""
+    group_bits, starts, places, low = _columns(part)
+    for group in range(len(starts) - 1):
+        for k in range(starts[group], starts[group + 1]):
+            slot = _slot_of(places[k], slot_starts, cells)
+            hash_ = (number << PART_BITS) | (group << group_bits) | low[k]
+            counts[slot] += 1
+            totals[slot] += _mixed(hash_, places[k] - slot_starts[slot])
 
 
 @njit(cache=True, nogil=True)
