@@ -13,11 +13,13 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 import earprint
 from core.audio import AudioFile
 from core.demo import demo_track, write_audio
+from core.library import Library
 from web.client import s16le
 
 PROGRAM = Path(sys.executable).with_name("earprint")
@@ -59,7 +61,7 @@ def test_help_is_quick_and_names_the_commands():
     done = run("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     commands = re.findall(r"^  (\w+) ", done.stdout.decode(), re.MULTILINE)
-    assert {"serve", "add", "identify", "listen", "tracks", "remove", "restore", "stats", "rebuild"} <= set(commands)
+    assert {"serve", "add", "identify", "listen", "tracks", "remove", "restore", "stats", "rebuild", "check", "backup"} <= set(commands)
     assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 0.5  # seconds of one core
 
 
@@ -162,6 +164,29 @@ class TestLibrary:
         (answer,) = lines(run("identify", music[2], "--json", "--data", writable))
         assert answer["match"]["track"]["filename"] == music[2].name
 
+    def test_check_says_what_is_wrong(self, writable, music):
+        assert lines(run("check", "--json", "--data", writable)) == [{"tracks": len(music), "problems": 0, "orphans": 0}]
+        with Library(writable) as library:
+            library.index.update(2, path=str(writable / "nowhere.flac"))
+        (writable / "uploads").mkdir()
+        (writable / "uploads" / ("0" * 64)).touch()
+        done = run("check", "--json", "--data", writable)
+        problem, summary = lines(done)
+        assert (problem["track"]["id"], done.returncode) == (2, 1)
+        assert "nowhere.flac" in problem["error"]
+        assert summary == {"tracks": len(music), "problems": 1, "orphans": 1}
+        readable = run("check", "--quick", "--data", writable).stdout.decode()
+        assert readable.startswith("wrong  track 2 (")
+        assert "\nchecked  " in readable
+
+    def test_backup(self, data, music, tmp_path):
+        done = run("backup", tmp_path / "copy", "--json", "--data", data)
+        assert lines(done) == [{"folder": str(tmp_path / "copy"), "problems": 0}]
+        assert lines(run("check", "--json", "--data", tmp_path / "copy"))[0]["tracks"] == len(music)
+        again = run("backup", tmp_path / "copy", "--data", data)
+        assert "not empty" in complaint(again)
+        assert again.returncode == 1
+
     def test_the_folder_comes_from_the_environment(self, data):
         done = run("stats", env=os.environ | {"EARPRINT_DATA": str(data)})
         assert done.returncode == 0
@@ -207,6 +232,10 @@ def serving(data, *arguments):
     assert server.returncode == 0
 
 
+def predict(address, path):
+    return httpx2.post(f"http://{address}/predict", files={"file": path.read_bytes()}, timeout=PATIENCE).json()
+
+
 class TestServe:
     def test_listen_hears_what_plays(self, data, music):
         with AudioFile(music[3]) as audio:
@@ -226,6 +255,24 @@ class TestServe:
         with serving(data, "--workers", "2") as address:
             health = json.load(urllib.request.urlopen(f"http://{address}/health", timeout=PATIENCE))
         assert health["status"] == "ok"
+
+    def test_it_survives_what_other_commands_do_beside_it(self, writable, music, unknown, tmp_path):
+        with serving(writable) as address:
+            for command in (
+                ("check",),
+                ("backup", tmp_path / "backup"),
+                ("rebuild",),
+                ("add", unknown),
+                ("remove", 1),
+                ("restore", 1),
+                ("rebuild",),
+                ("check",),
+            ):
+                assert run(*command, "--data", writable).returncode == 0, command
+                answer = predict(address, music[0])
+                assert answer["match"]["track"]["filename"] == music[0].name
+            assert predict(address, unknown)["match"]["track"]["filename"] == unknown.name
+        assert lines(run("check", "--json", "--data", writable)) == [{"tracks": len(music) + 1, "problems": 0, "orphans": 0}]
 
     def test_a_port_in_use(self, data):
         with socket.create_server(("127.0.0.1", 0)) as taken:
