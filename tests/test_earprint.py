@@ -269,8 +269,7 @@ class TestServe:
                 ("check",),
             ):
                 assert run(*command, "--data", writable).returncode == 0, command
-                answer = predict(address, music[0])
-                assert answer["match"]["track"]["filename"] == music[0].name
+                assert predict(address, music[1])["match"]["track"]["filename"] == music[1].name, command
             assert predict(address, unknown)["match"]["track"]["filename"] == unknown.name
         assert lines(run("check", "--json", "--data", writable)) == [{"tracks": len(music) + 1, "problems": 0, "orphans": 0}]
 
