@@ -24,7 +24,7 @@ SECONDS_PER_HOUR = 3600
 
 def grow(index: Index, hours: float) -> None:
     """Add decoys of the index's real tracks, again and again in other forms, until it holds this many hours."""
-    decoys = _decoys(index)
+    decoys = endless(index)
     while index.stats()["seconds"] < hours * SECONDS_PER_HOUR:
         index.add([next(decoys) for _ in range(BATCH)])
 
@@ -39,7 +39,8 @@ def decoy(peaks: Peaks, params: Params, variant: int) -> Peaks:
     return moved[np.lexsort((moved["band"], moved["frame"]))]
 
 
-def _decoys(index: Index) -> Iterator[tuple[NewTrack, Peaks]]:
+def endless(index: Index) -> Iterator[tuple[NewTrack, Peaks]]:
+    """Decoys of the index's real tracks, ready to be added: of each one, then of each another, without end."""
     real = [track for track in index.tracks(limit=None).tracks if not track.filename.endswith(".decoy")]
     variant = 0
     while real:

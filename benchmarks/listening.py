@@ -5,6 +5,7 @@ Conventions
 """
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from web import client
 
 BLOCK_SECONDS = 0.05
 START_SECONDS = 60.0  # a server may take to be ready
+POLL_SECONDS = 0.05
 Event = dict[str, Any]
 
 
@@ -53,18 +56,42 @@ async def _listen_over(url: str, pcm: Sound) -> list[Event]:
     return [event async for event in client.listen(url, map(client.s16le, blocks(pcm)), SAMPLE_RATE)]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server. start_seconds: until it answered /health."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    start_seconds: float
+
+    @property
+    def url(self) -> str:
+        """Where to listen."""
+        return f"ws://127.0.0.1:{self.port}/listen"
+
+
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A server of this library on this machine, in a process of its own. Gives the URL to listen at."""
+def running(folder: Path, *options: str, **settings: str) -> Iterator[Server]:
+    """A server of this library on this machine, in a process of its own, that is ready. settings: environment variables."""
     port = _free_port()
-    command = [sys.executable, "-m", "earprint", "serve", "--data", str(folder.resolve()), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "earprint", "serve", "--data", str(folder.resolve()), "--port", str(port), *options]
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | settings)
     try:
+        _wait_until_ready(f"http://127.0.0.1:{port}/health", process)
+        seconds = time.perf_counter() - begin
         _wait_until_ready(f"http://127.0.0.1:{port}/health/ready", process)
-        yield f"ws://127.0.0.1:{port}/listen"
+        yield Server(port, process, seconds)
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The URL at which such a server listens."""
+    with running(folder) as it:
+        yield it.url
 
 
 def _free_port() -> int:
@@ -74,14 +101,14 @@ def _free_port() -> int:
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(int(START_SECONDS / 0.1)):
+    for _ in range(int(START_SECONDS / POLL_SECONDS)):
         try:
             urllib.request.urlopen(url).close()
             return
         except OSError:  # refused, or not ready yet
             if process.poll() is not None:
                 break
-            time.sleep(0.1)
+            time.sleep(POLL_SECONDS)
     raise SystemExit("the server did not start: try `earprint serve` to see why")
 
 

@@ -1,12 +1,14 @@
 """The measurements' own arithmetic, against cases worked by hand."""
 
 import math
+import os
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import claims, common, corpus, decoys
+from benchmarks import claims, common, corpus, decoys, load, plot
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
@@ -113,3 +115,37 @@ def test_a_decoy_is_the_track_reversed_in_blocks_and_moved() -> None:
     assert moved["frame"].tolist() == [block - 1 - 10, block - 1]  # the highest band has nowhere to go
     assert moved["strength"].tolist() == [8, 9]
     assert (moved["band"] > [120, 100]).all()
+
+
+@pytest.mark.parametrize(("limit", "start"), [(1, 20), (19, 20), (20, 20), (37, 20), (150, 20), (161, 5)])
+def test_the_knee_is_found(limit: int, start: int) -> None:
+    def of(listeners: int) -> load.Load:
+        return load.Load(listeners, load.Record(errors=int(listeners > limit)), 0.0, 1.0, 0)
+
+    tried = [it.listeners for it in load.knee(of, lambda it: it.record.errors == 0, start)]
+    assert len(tried) == len(set(tried)) <= 12
+    found = max(n for n in tried if n <= limit)
+    assert min(n for n in tried if n > limit) <= max(load.NARROW * found, found + 1)
+
+
+def test_the_lag_is_counted_from_the_message_that_ended_what_was_needed() -> None:
+    listener = load.Listener("", [b""], 0, 0.0, 0.0, load.Record(), sent=[0.1, 0.2, 0.3])
+    assert [listener._needed(elapsed) for elapsed in (0.05, 0.1, 0.1004, 0.15, 0.3, 0.9)] == [0, 0, 0, 1, 2, 2]
+
+
+def test_what_a_process_costs_is_counted() -> None:
+    before = load.cpu_seconds(os.getpid())
+    while load.cpu_seconds(os.getpid()) < before + 0.05:
+        sum(range(10_000))
+    assert 1e6 < load.own_bytes(os.getpid()) < 1e11
+
+
+def test_a_plot_has_its_lines_and_decades() -> None:
+    root = ElementTree.fromstring(plot.svg({"cost": [(1e6, 2.0), (1e8, 30.0)]}, "size", "ms"))
+    texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"106", "107", "108", "1", "10", "100", "size", "ms", "cost"} <= set(texts)
+    (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
+    first, last = (tuple(map(float, point.split(","))) for point in line.attrib["points"].split())
+    assert first[0] == pytest.approx(plot.LEFT)
+    assert last[0] == pytest.approx(plot.WIDTH - plot.RIGHT)
+    assert first[1] > last[1]
