@@ -82,3 +82,12 @@ def test_an_engine_that_does_not_warm_up(tmp_path, monkeypatch, caplog):
         assert client.get("/health").status_code == 200
         assert client.get("/health/ready").json()["error"]["code"] == "not_ready"
     assert "does not warm up" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/", "/static/earprint.css", "/vendor/css/bootstrap.min.css"])
+def test_text_is_sent_compressed(client, path):
+    small = client.get(path, headers={"accept-encoding": "gzip"})
+    large = client.get(path, headers={"accept-encoding": "identity"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.content == large.content
+    assert {response.headers["vary"] for response in (small, large)} == {"Accept-Encoding"}

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from core.index import Index
 from core.library import Library
+from core.tracks import SORTS
 from stream import recognize
 from web.auth import Keys
 from web.errors import HANDLERS
@@ -25,7 +26,7 @@ from web.guard import Guard
 from web.limits import Listeners, Rate
 from web.live import listen
 from web.metrics import Metrics
-from web.routes import ROUTES
+from web.routes import ROUTES, SMALLER
 from web.settings import Settings
 from web.turns import Turns
 
@@ -58,8 +59,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     routes = [
         *ROUTES,
         WebSocketRoute("/listen", listen),
-        Mount("/static", CachedFiles("web", "static", FRESH), name="static"),
-        Mount("/vendor", CachedFiles("bootstrap_wrapper", "../bootstrap", LASTING), name="vendor"),
+        Mount("/static", CachedFiles("web", "static", FRESH), name="static", middleware=[SMALLER]),
+        Mount("/vendor", CachedFiles("bootstrap_wrapper", "../bootstrap", LASTING), name="vendor", middleware=[SMALLER]),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers=HANDLERS, lifespan=lifespan)
 
@@ -102,9 +103,11 @@ def doors_of(settings: Settings) -> dict[str, Any]:
 
 
 async def _warm(index: Index, warm: asyncio.Event) -> None:
-    """Recognises noise once, so that no listener has to wait for imports and compilation."""
+    """Sorts the tracks and recognises noise once, so that no visitor has to wait for reading all rows, imports and compilation."""
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, WARM_SECONDS * WARM_RATE).astype(np.float32)
     try:
+        for sort in SORTS:
+            await run_in_threadpool(index.tracks, sort=sort, limit=0)
         await run_in_threadpool(recognize, index, noise, WARM_RATE)
         warm.set()
     except Exception:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -92,8 +94,10 @@ async def metrics(request: Request) -> Response:
     return Response(await run_in_threadpool(request.state.metrics.render), media_type=CONTENT_TYPE)
 
 
+SMALLER = Middleware(GZipMiddleware, compresslevel=6)  # for text; sound does not become smaller
+
 ROUTES = [
-    Route("/", page),
+    Route("/", page, middleware=[SMALLER]),
     Route("/tracks", tracks.tracks),
     Route("/tracks/{id:int}", tracks.OneTrack),
     Route("/tracks/{id:int}/restore", tracks.restore, methods=["POST"]),
