@@ -300,6 +300,13 @@ def test_page(client, track, music):
     assert client.get("/", params={"search": "no such music"}).text.count(track["title"]) == 0
 
 
+def test_the_page_says_when_queries_are_kept(client, tmp_path):
+    said = "This server keeps the files that are sent to it"
+    assert said not in client.get("/").text
+    with TestClient(create_app(Settings(data=tmp_path, keep_queries=True)), base_url="http://localhost") as other:
+        assert said in other.get("/").text
+
+
 def test_titles_are_text_and_not_markup(client, track):
     client.patch(f"/tracks/{track['id']}", json={"title": "<script>alert(1)</script>"})
     assert "<script>alert" not in client.get("/").text
