@@ -26,6 +26,7 @@ if CHROMIUM is None and os.environ.get("CI") != "true":
 from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
 
 from tests.axe import violations  # noqa: E402
+from web.help import TASKS  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -387,25 +388,21 @@ def test_an_example_can_be_copied(page):
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#examples-Python pre").first.inner_text()
 
 
-@pytest.mark.parametrize(
-    ("task", "says"),
-    [
-        ("identify", f"^{demo_names(1)[0]} from second "),
-        ("listen", f"^{demo_names(1)[0]} at second "),
-        ("add", "^0 added, 1 known, 0 failed$"),
-        ("search", "^\\d+ .*River$"),
-        ("change", "JSHandle|A better title"),
-    ],
-)
-def test_the_examples_in_javascript_run(browser, empty, music, tmp_path, task, says):
+def test_the_examples_in_javascript_run(browser, empty, music, tmp_path):
     clip = write_audio(tmp_path / "recording.wav", demo_track(1, 20.0, RATE)[2 * RATE : 14 * RATE], RATE)
+    says = {
+        "identify": (clip, f"^{demo_names(1)[0]} from second "),
+        "listen": (clip, f"^{demo_names(1)[0]} at second "),
+        "add": (music[1], "^0 added, 1 known, 0 failed$"),
+        "search": (clip, "^\\d+ .*River$"),
+        "change": (clip, "A better title"),
+    }
     with opened(browser, empty) as page:
         page.locator("#upload-files").set_input_files([music[1], write_audio(tmp_path / "River.flac", demo_track(9, 6.0, RATE), RATE)])
         expect(summary(page)).to_have_text("2 added", timeout=PATIENCE_MS)
-        page.locator("#help summary").click()
-        page.get_by_role("tab", name="JavaScript").click()
-        code = page.locator("#examples-JavaScript pre").nth(["identify", "listen", "add", "search", "change"].index(task)).inner_text()
         page.evaluate("document.body.prepend(Object.assign(document.createElement('input'), { type: 'file', multiple: true }))")
-        page.locator("input[type=file]").first.set_input_files(clip if task in ("identify", "listen") else music[1])
-        with page.expect_console_message(lambda message: re.search(says, message.text), timeout=PATIENCE_MS):
-            page.evaluate(f"async () => {{ {code} }}")
+        for example, task in zip(page.locator("#examples-JavaScript pre").all(), TASKS, strict=True):
+            file, said = says[task]
+            page.locator("input[type=file]").first.set_input_files(file)
+            with page.expect_console_message(lambda message, said=said: re.search(said, message.text), timeout=PATIENCE_MS):
+                page.evaluate(f"async () => {{ {example.text_content()} }}")

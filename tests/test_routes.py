@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from starlette.testclient import TestClient
 
-from core.demo import write_demo
+from core.demo import demo_names, write_demo
 from core.errors import StorageError
 from tests.described import DescribedClient
 from web.app import create_app
@@ -215,6 +215,21 @@ def test_bad_uploads(client):
     assert not list((client.folder / "incoming").iterdir())
 
 
+def test_demo(client, music, monkeypatch):
+    """The tracks are the same each time, so they are known the second time."""
+    monkeypatch.setattr("web.files.DEMO_TRACKS", 2)
+    monkeypatch.setattr("web.files.DEMO_SECONDS", 6.0)
+    before = client.get("/tracks").json()["total"]
+    added = client.post("/demo").json()["added"]
+    assert [track["title"] for track in added] == [demo_names(seed)[0] for seed in (0, 1)]
+    assert client.post("/demo").json() == {"added": [], "known": added, "failed": []}
+    assert client.get("/stats").json()["tracks"] == before + 2
+    for track in added:
+        assert client.get(f"/tracks/{track['id']}/audio").status_code == 200
+        client.delete(f"/tracks/{track['id']}")
+    assert not list((client.folder / "incoming").iterdir())
+
+
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +326,14 @@ def test_titles_are_text_and_not_markup(client, track):
     client.patch(f"/tracks/{track['id']}", json={"title": "<script>alert(1)</script>"})
     assert "<script>alert" not in client.get("/").text
     client.patch(f"/tracks/{track['id']}", json={"title": track["title"]})
+
+
+def test_stats(client, music):
+    stats = client.get("/stats").json()
+    tracks = client.get("/tracks").json()["tracks"]
+    assert stats["tracks"] == len(tracks)
+    assert stats["seconds"] == pytest.approx(sum(track["duration"] for track in tracks))
+    assert stats["bytes"] > stats["postings"] > 0
 
 
 def test_health(client, music):
