@@ -20,15 +20,14 @@ from web.errors import ApiError
 from web.help import examples
 from web.login import login, logout
 from web.metrics import CONTENT_TYPE
+from web.modules import modules
 from web.openapi import description
 
-HERE = Path(__file__).parent
-SCRIPTS = {"theme.js", "pump-worklet.js"}  # which are no modules of the page
-MODULES = sorted(path.name for path in (HERE / "static" / "js").glob("*.js") if path.name not in SCRIPTS)  # fetched at once
+MODULES = modules()
 SUFFIXES = sorted(AUDIO_SUFFIXES)
 NO_STATS = {"tracks": 0, "seconds": 0, "bytes": 0}  # for who may not know
 
-templates = Jinja2Templates(directory=HERE / "templates")
+templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 
 async def page(request: Request) -> Response:
