@@ -34,7 +34,7 @@ from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
-LAYOUT = b"1"  # raise when postings are stored otherwise
+LAYOUT = b"2"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
 
@@ -354,8 +354,7 @@ class Index:
     def _current_segments(self, txn: Any) -> list[Segment]:
         """All of them, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
 
-        To fetch a value is to touch each of its pages, for lmdb makes sure that it is in memory. So what was fetched is kept for other
-        transactions of the same revision, and only for those: they see the same pages at the same addresses.
+        What was read is kept for other transactions of the same revision, which see the same pages at the same addresses.
         """
         with self._lock:
             if self._read_at != txn.id():

@@ -13,7 +13,7 @@ That is five bytes a posting, and a run of neighbouring hashes is one run of pos
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -28,7 +28,7 @@ MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is on
 POSTINGS_PER_GROUP = 4  # about as many, so that the table of groups stays small beside the postings
 SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
-LINE_HEADER = struct.Struct("<Q")  # frames
+LINE_HEADER = struct.Struct("<QQ")  # frames, postings
 
 SLOT = np.dtype([("start", "<u4"), ("track", "<u4")])
 """start: place of the track's frame 0; track: its id, 0 once it was removed."""
@@ -46,10 +46,11 @@ EMPTY: Part = np.frombuffer(np.array([PART_BITS, 0, 0, 0], np.uint32).tobytes(),
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Whose frames lie where. slots: SLOT [m], by start; frames: the length of the line."""
+    """Whose frames lie where. slots: SLOT [m], by start; frames: the length of the line; postings: how many there are on it."""
 
     slots: Slots
     frames: int
+    postings: int = 0
 
     @cached_property
     def columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -61,10 +62,10 @@ class Line:
         """The postings of this track then count for nobody, and the next merge drops them."""
         slots = self.slots.copy()
         slots["track"][slots["track"] == track] = 0
-        return Line(slots, self.frames)
+        return replace(self, slots=slots)
 
     def dump(self) -> bytes:
-        return LINE_HEADER.pack(self.frames) + self.slots.tobytes()
+        return LINE_HEADER.pack(self.frames, self.postings) + self.slots.tobytes()
 
     @classmethod
     def load(cls, row: bytes) -> "Line":
@@ -73,10 +74,11 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Some tracks' postings: `PARTS` parts."""
+    """Some tracks' postings: `PARTS` parts. stays: whether these lie where they are for as long as the segment is there."""
 
     line: Line
     parts: tuple[Part, ...]
+    stays: bool = False
 
     @property
     def size(self) -> int:
@@ -97,21 +99,23 @@ def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
     for begin, (_, hashes) in zip(slots["start"], tracks, strict=True):
         _fill(hashes["hash"], hashes["frame"], int(begin), ends, places)
     borders = np.cumsum(counts.sum(axis=1))[:-1]
-    return Segment(Line(slots, start), tuple(_part(*part) for part in zip(counts, np.split(places, borders), strict=True)))
+    return Segment(Line(slots, start, len(places)), tuple(_part(*part) for part in zip(counts, np.split(places, borders), strict=True)))
 
 
 def merge(segments: Sequence[Segment]) -> Segment:
     """One segment of several, without the postings of removed tracks."""
     lines = [s.line for s in segments]
-    return Segment(merge_lines(lines), tuple(merge_parts(lines, parts) for parts in zip(*(s.parts for s in segments), strict=True)))
+    parts = tuple(merge_parts(lines, parts) for parts in zip(*(s.parts for s in segments), strict=True))
+    merged = Segment(merge_lines(lines), parts)
+    return replace(merged, line=replace(merged.line, postings=merged.size))
 
 
 def merge_lines(lines: Sequence[Line]) -> Line:
-    """One line after the other; slots of removed tracks are left out."""
+    """One line after the other; slots of removed tracks are left out, though their postings are still counted."""
     bases = _bases(lines)
     slots = np.concatenate([line.slots for line in lines])
     slots["start"] += np.repeat(bases[:-1], [len(line.slots) for line in lines]).astype(np.uint32)
-    return Line(slots[slots["track"] > 0], int(bases[-1]))
+    return Line(slots[slots["track"] > 0], int(bases[-1]), sum(line.postings for line in lines))
 
 
 def merge_parts(lines: Sequence[Line], parts: Sequence[Part]) -> Part:

@@ -13,6 +13,7 @@ on with them.
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.postings import EMPTY, PARTS, Line, Part, Segment
 MAX_SEGMENT = 1 << 26  # postings, 330 MB; nothing is merged to more
 SMALL_SEGMENT = 1 << 16  # postings; what is merged to no more is merged by the add itself, to save transactions
 OF_A_SIZE = 2  # times the postings of the smaller one that the larger of two segments may have to be merged
+LARGE_VALUE = 1 << 15  # bytes; more than a page anywhere
 PART_KEY = struct.Struct(">QB")  # segment, part
 MERGING = struct.Struct(">QQQ")  # A, B, C
 
@@ -34,13 +36,36 @@ class Segments:
         self._about, self._lines, self._parts = db["about"], db["lines"], db["segments"]
 
     def read(self, txn: Any, known: dict[int, Segment]) -> dict[int, Segment]:
-        """The segments by number, valid as long as the transaction, or until it writes. Lines as in `known` are taken from there."""
-        lines = self._read_lines(txn)
-        parts = {number: [EMPTY] * PARTS for number in lines}
-        for row_key, row in txn.cursor(db=self._parts):
-            owner, part = PART_KEY.unpack(row_key)
-            parts[owner][part] = postings.read_part(row)
-        return {owner: Segment(_same_or(line, known.get(owner)), tuple(parts[owner])) for owner, line in lines.items()}
+        """The segments by number, valid as long as the transaction, or until it writes.
+
+        known: what an earlier transaction read that only reads, as all this may: what still is as it was is taken from there. For to
+        fetch a value is to touch each of its pages, and the index may be larger than the memory.
+        """
+        merging = self.merging(txn)
+        return {
+            owner: self._known_or_read(txn, owner, line, None if owner in merging else known.get(owner), owner not in merging)
+            for owner, line in self._read_lines(txn).items()
+        }
+
+    def _known_or_read(self, txn: Any, owner: int, line: Line, known: Segment | None, settled: bool) -> Segment:
+        """A segment keeps its number, and its parts, until it is merged; and LMDB leaves values of several pages where they are."""
+        if known is not None and known.stays:
+            return known if known.line.dump() == line.dump() else replace(known, line=line)
+        parts = self._read_parts(txn, owner)
+        stays = settled and all(part is EMPTY or part.nbytes >= LARGE_VALUE for part in parts)
+        return Segment(line, parts, stays)
+
+    def _read_parts(self, txn: Any, owner: int) -> tuple[Part, ...]:
+        parts = [EMPTY] * PARTS
+        cursor = txn.cursor(db=self._parts)
+        found = cursor.set_range(PART_KEY.pack(owner, 0))
+        while found:
+            next_owner, part = PART_KEY.unpack(cursor.key())
+            if next_owner != owner:
+                break
+            parts[part] = postings.read_part(cursor.value())
+            found = cursor.next()
+        return tuple(parts)
 
     def add(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
         """Writes the tracks' postings, merged with small segments while those are of about their size."""
@@ -48,10 +73,10 @@ class Segments:
             return
         new = postings.build(tracks)
         merged = []
-        for owner, small in self._settled(txn):
-            if small.size > OF_A_SIZE * new.size or small.size + new.size > SMALL_SEGMENT:
+        for owner, line in self._settled(txn):
+            if line.postings > OF_A_SIZE * new.size or line.postings + new.size > SMALL_SEGMENT:
                 break
-            new = postings.merge([small, new])
+            new = postings.merge([Segment(line, self._read_parts(txn, owner)), new])
             merged.append(owner)
         for owner in merged:
             self._delete(txn, owner)
@@ -84,16 +109,22 @@ class Segments:
         if part < PARTS:
             self._merge_into(txn, new, part, old)
         else:
-            for owner in old:
-                txn.delete(key(owner), db=self._lines)
-            txn.delete(b"merging", db=self._about)
+            self._end_merge(txn, old, new)
         return True
+
+    def _end_merge(self, txn: Any, old: Sequence[int], new: int) -> None:
+        line = Line.load(bytes(txn.get(key(new), db=self._lines)))
+        size = Segment(line, self._read_parts(txn, new)).size  # without those of removed tracks
+        txn.put(key(new), replace(line, postings=size).dump(), db=self._lines)
+        for owner in old:
+            txn.delete(key(owner), db=self._lines)
+        txn.delete(b"merging", db=self._about)
 
     def _begin_merge(self, txn: Any) -> tuple[int, ...]:
         """Chooses the smallest two segments that are of a size."""
         for (smaller, a), (larger, b) in pairwise(self._settled(txn)):
-            if b.size <= OF_A_SIZE * a.size and a.size + b.size <= MAX_SEGMENT:
-                line = postings.merge_lines([a.line, b.line])
+            if b.postings <= OF_A_SIZE * a.postings and a.postings + b.postings <= MAX_SEGMENT:
+                line = postings.merge_lines([a, b])
                 numbers = smaller, larger, take(txn, "next_segment", self._about)
                 txn.put(key(numbers[2]), line.dump(), db=self._lines)
                 txn.put(b"merging", MERGING.pack(*numbers), db=self._about)
@@ -115,11 +146,11 @@ class Segments:
         next_owner, part = PART_KEY.unpack(cursor.key()) if found else (None, PARTS)
         return part if next_owner == owner else PARTS
 
-    def _settled(self, txn: Any) -> list[tuple[int, Segment]]:
-        """Those that are not being merged, with their numbers, smallest first."""
+    def _settled(self, txn: Any) -> list[tuple[int, Line]]:
+        """The lines of those that are not being merged, with their numbers, smallest first."""
         merging = self.merging(txn)
-        segments = self.read(txn, {}).items()
-        return sorted((item for item in segments if item[0] not in merging), key=lambda item: item[1].size)
+        lines = self._read_lines(txn).items()
+        return sorted((item for item in lines if item[0] not in merging), key=lambda item: item[1].postings)
 
     def _read_lines(self, txn: Any) -> dict[int, Line]:
         return {number(row_key): Line.load(bytes(row)) for row_key, row in txn.cursor(db=self._lines)}
@@ -155,8 +186,3 @@ def take(txn: Any, counter: str, about: Any) -> int:
     taken = 1 if last is None else number(last)
     txn.put(counter.encode(), key(taken + 1), db=about)
     return taken
-
-
-def _same_or(line: Line, known: Segment | None) -> Line:
-    """The known segment's when it is the same: what was derived from it need not be made again."""
-    return known.line if known and known.line.dump() == line.dump() else line

@@ -323,6 +323,42 @@ def test_a_segment_has_a_largest_size(index, monkeypatch):
     assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], [3]]
 
 
+def hits(index, seed):
+    found = index.lookup(reference_hashes(some_peaks(seed), PARAMS), ALL)
+    return np.sort(found, order=["track", "offset", "frame"])
+
+
+def test_large_segments_are_not_read_again_until_they_are_merged(folder, monkeypatch):
+    """And what is found is what another process finds that reads all anew."""
+    monkeypatch.setattr(segments, "LARGE_VALUE", 1 << 12)
+    with Index(folder) as index:
+        index.add([(new(1), some_peaks(1, 20_000))])
+        for step in (lambda: None, lambda: index.add(songs(2)), lambda: index.remove(2), lambda: index.restore(2)):
+            step()
+            before = {id(part) for segment in index._read.values() for part in segment.parts if segment.stays}
+            found = hits(index, 1)
+            after = {id(part) for segment in index._read.values() for part in segment.parts if segment.stays}
+            assert before <= after
+            index._read, index._read_at = {}, -1
+            np.testing.assert_array_equal(hits(index, 1), found)
+        index.add([(new(3), some_peaks(3, 15_000))])  # of a size with the first: they are merged
+        assert index.stats()["segments"] < 4
+        found = hits(index, 1)
+        index._read, index._read_at = {}, -1
+        np.testing.assert_array_equal(hits(index, 1), found)
+        assert heard(index, 2) == [2]
+
+
+def test_the_size_of_a_segment_is_known_without_reading_it(index):
+    for seed in range(6):
+        index.add(songs(seed))
+        if seed % 2:
+            index.remove(seed)
+    with index._storage.read() as txn:
+        for segment in index._segments.read(txn, {}).values():
+            assert segment.line.postings == segment.size > 0
+
+
 def test_the_budget_bounds_a_look_up(index):
     index.add(songs(1, 2, 3))
     hashes = reference_hashes(some_peaks(1), PARAMS)
