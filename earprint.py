@@ -96,7 +96,7 @@ def add(
     """Learn recordings: files, and in folders all that have the suffix of an audio file."""
     inputs = _inputs(paths, files_from)
     failures = 0
-    with _open(data) as library, _bar("Adding") as show:
+    with _resumable(), _open(data) as library, _bar("Adding") as show:
         for added in library.add(inputs, copy=copy, jobs=jobs, progress=show):
             track = added.track and added.track.to_json()
             record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
@@ -176,7 +176,7 @@ def stats(data: Data = DATA, as_json: AsJson = False) -> None:
 @app.command()
 def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
     """Make the index anew, as after an update of Earprint."""
-    with _open(data, any_version=True) as library:
+    with _resumable(), _open(data, any_version=True) as library:
         with _bar("Rebuilding") as show:
             failed = library.rebuild(show)
         count = int(library.index.stats()["tracks"])
@@ -217,7 +217,7 @@ def backup(
     """Copy the library, also while it is served; audio that was added in place stays where it is."""
     from core.backup import back_up
 
-    with _open(data, readonly=True, any_version=True) as library, _bar("Copying") as show:
+    with _resumable(), _open(data, readonly=True, any_version=True) as library, _bar("Copying") as show:
         problems = back_up(library, folder, show)
     for problem in problems:
         _say_problem(problem, as_json)
@@ -308,6 +308,16 @@ def _each(ids: list[int], change: Callable[[int], "Track"], status: str, as_json
     _exit(failures)
 
 
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Around what takes long: Ctrl-C is no failure of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("earprint: stopped; what is done stays done. Run the same command again to go on from here.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
 def _exit(failures: int) -> None:
     if failures:
         raise typer.Exit(1)
@@ -328,13 +338,14 @@ def _say_problem(problem: "Problem", as_json: bool) -> None:
 
 @contextmanager
 def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield `show(done, total)`, which moves a bar on stderr where somebody is watching."""
+    """Yield `show(done, total)`, which moves a bar on stderr where somebody is watching, and estimates the time left."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
     unwatched = not sys.stderr.isatty()
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unwatched) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unwatched) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

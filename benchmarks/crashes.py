@@ -2,9 +2,15 @@
 
     python -m benchmarks.crashes --n 200
 
-One library is written to by two real programs in turn: `earprint add --copy`, and `earprint serve` while clients upload, delete and
-restore. Each is killed (SIGKILL) at a random moment, from its very start to a second or two after its first success. Each time these must
-hold of what is left, or the script says what was wrong and ends with 1:
+One library is written to by three programs, each killed (SIGKILL) at a random moment, from its very start to a second or two after its
+first success:
+
+    library     a process that calls `Library` to add, upload, remove and restore; what decoding gives is given, so that nearly all of its
+                time is writing (eight kills of ten)
+    add         `earprint add --copy` (one of ten)
+    serve       `earprint serve`, while clients upload, delete and restore (one of ten)
+
+Each time these must hold of what is left, or the script says what was wrong and ends with 1:
 
     opens       the index opens, for reading and for writing
     whole       `earprint check` finds nothing: every track's postings are those of its constellation, and its audio has its SHA-256
@@ -22,29 +28,38 @@ import argparse
 import hashlib
 import http.client
 import json
+import math
+import multiprocessing
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 from benchmarks.common import ROOT, print_run, progress, table
 from core.demo import demo_track, write_audio
-from core.library import Library
+from core.index import Track
+from core.ingest import Analysis, analyse, file_sha256
+from core.library import Added, Library
+from core.params import Params
 
 RATE, SECONDS = 11_025, 3.0  # Hz and seconds of each file: small, so that writing takes much of the time
 FILES = 400  # that `add` is given in a trial; it never comes to the end
 EARLY = 0.2  # of the trials are killed at any moment from the start, the others after a first success
 START_SECONDS, WORK_SECONDS = 3.0, 1.5  # in which the moment is chosen
+RESERVED = 1_000_000  # numbers of files for a process of its own
 PATIENCE = 60.0  # seconds for a program to start, and for its processes to end
 UPLOADERS = 2  # clients at a time
+
+FORKS = multiprocessing.get_context("forkserver")  # a process then starts with everything imported
 
 
 @dataclass
@@ -60,12 +75,26 @@ class Songs:
     """Files that differ, without end: a few sounds, each with a number behind its last sample."""
 
     def __init__(self, folder: Path) -> None:
-        self._sounds = [write_audio(folder / f"{seed}.wav", demo_track(seed, SECONDS, RATE), RATE).read_bytes() for seed in range(8)]
+        files = [write_audio(folder / f"{seed}.wav", demo_track(seed, SECONDS, RATE), RATE) for seed in range(8)]
+        self._sounds = [path.read_bytes() for path in files]
+        self.analyses = [analyse(path, Params()) for path in files]  # what decoding gives, of each sound
         self._number = count()
 
     def next(self) -> bytes:
         number = next(self._number)
         return self._sounds[number % len(self._sounds)] + number.to_bytes(8, "big")
+
+    def write(self, folder: Path, number: int) -> Path:
+        """The file of this number, named after it."""
+        path = folder / f"{number}.wav"
+        path.write_bytes(self._sounds[number % len(self._sounds)] + number.to_bytes(8, "big"))
+        return path
+
+    def skip(self) -> int:
+        """A number with so many free ones behind it that no other process will take the same."""
+        number = next(self._number)
+        self._number = count(number + RESERVED)
+        return number
 
 
 def main() -> None:
@@ -74,6 +103,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     print_run()
+    FORKS.set_forkserver_preload(["core.library", "core.ingest", "core.index"])
     failed = run(arguments.n, random.Random(arguments.seed))
     sys.exit(1 if failed else 0)
 
@@ -86,10 +116,10 @@ def run(n: int, rng: random.Random) -> list[str]:
         folder, songs = Path(name), Songs(Path(name))
         (folder / "files").mkdir()
         for trial in progress(range(n), n):
-            program = (add, serve)[trial % 2]
+            program = {0: add, 5: serve}.get(trial % 10, library)
             told = program(folder, songs, rng)
             wrong += [f"{trial}: {program.__name__}: {fault}" for fault in look(folder / "data", told, figures)]
-            figures[program.__name__] += 1
+            figures[f"kills: {program.__name__}"] += 1
     print(table(["", "n"], [[what, str(number)] for what, number in figures.items()]))
     print("\n".join(wrong) or "nothing was lost, nothing was left behind")
     return wrong
@@ -108,6 +138,73 @@ def add(folder: Path, songs: Songs, rng: random.Random) -> Told:
         lines = program.lines_until_killed(rng)
         told.added = {files[said["path"]] for said in map(json.loads, lines) if said["status"] == "added"}
     return told
+
+
+def library(folder: Path, songs: Songs, rng: random.Random) -> Told:
+    """A process that does nothing but write, killed."""
+    journal = folder / "journal"
+    journal.write_bytes(b"")
+    process = FORKS.Process(target=write, args=(folder, songs, songs.skip(), rng.randrange(1 << 30)), daemon=True)
+    process.start()
+    if rng.random() >= EARLY:
+        deadline = time.monotonic() + PATIENCE
+        while not journal.stat().st_size and time.monotonic() < deadline:
+            time.sleep(0.01)
+    time.sleep(rng.uniform(0, WORK_SECONDS))
+    process.kill()
+    process.join()
+    return told_in(journal.read_text())
+
+
+def write(folder: Path, songs: Songs, first: int, seed: int) -> None:
+    """Adds, uploads, removes and restores for ever, and writes into the journal what it is about to do (?) and what is done."""
+    rng, numbers = random.Random(seed), count(first)
+    with Library(folder / "data") as library, (folder / "journal").open("a", buffering=1) as journal:
+        library.ingest = Given(songs.analyses)  # type: ignore[assignment]
+        while True:
+            paths = [songs.write(folder / "files", next(numbers)) for _ in range(rng.randint(1, 4))]
+            done = list(library.add(paths, copy=True)) if rng.random() < 0.5 else [upload(library, path) for path in paths]
+            tracks = [added.track for added in done if added.track]
+            journal.write("".join(f"added {track.sha256}\n" for track in tracks))
+            for track in tracks:
+                if rng.random() < 0.5:
+                    journal.write(f"? {track.sha256}\n")
+                    library.remove(track.id)
+                    journal.write(f"removed {track.sha256}\n")
+                if rng.random() < 0.3 and track.sha256 in {gone.track.sha256 for gone in library.index.removed()}:
+                    journal.write(f"? {track.sha256}\n")
+                    library.restore(track.id)
+                    journal.write(f"added {track.sha256}\n")
+
+
+def upload(library: Library, path: Path) -> Added:
+    """As a server does it."""
+    with library.arriving() as place:
+        return library.add_upload(shutil.move(path, place / path.name), path.name)
+
+
+class Given:
+    """Stands in for `Ingest`: what a file's decoding would give is known, but for the file's SHA-256."""
+
+    def __init__(self, analyses: list[Analysis]) -> None:
+        self._analyses = analyses
+
+    def one(self, path: str, *, name: str, max_seconds: float) -> Analysis:
+        number = int(Path(name).stem)
+        return replace(self._analyses[number % len(self._analyses)], path=path, filename=name, sha256=file_sha256(path))
+
+    def many(self, paths: list[str], *, jobs: int, known: Callable[[str], Track | None]) -> Iterator[tuple[str, Analysis | Track]]:
+        return ((path, known(path) or self.one(path, name=Path(path).name, max_seconds=math.inf)) for path in paths)
+
+    def close(self) -> None:
+        pass
+
+
+def told_in(journal: str) -> Told:
+    """The last word on each file."""
+    last = {line.split()[1]: line.split()[0] for line in journal.splitlines(keepends=True) if line.endswith("\n")}
+    by_word = {word: {sha256 for sha256, said in last.items() if said == word} for word in ("added", "removed", "?")}
+    return Told(by_word["added"], by_word["removed"], by_word["?"])
 
 
 def serve(folder: Path, songs: Songs, rng: random.Random) -> Told:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -294,10 +295,27 @@ def test_ctrl_c_leaves_a_library_that_works(music, tmp_path):
         adding.stdout.readline()
         adding.send_signal(signal.SIGINT)
         _, errors = adding.communicate(timeout=PATIENCE)
-    assert errors == b""
+    assert errors.decode().splitlines() == [
+        "earprint: stopped; what is done stays done. Run the same command again to go on from here."
+    ]
     assert adding.returncode == 130
     assert run("add", *music, "--data", folder).returncode == 0
     assert lines(run("stats", "--json", "--data", folder))[0]["tracks"] == len(music)
+
+
+def test_a_terminal_is_shown_how_far_it_is_and_how_long_it_will_take(music, tmp_path):
+    ours, theirs = pty.openpty()
+    command = [PROGRAM, "add", *music, "--jobs", "1", "--data", tmp_path / "data"]
+    terminal = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=terminal) as adding:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how a terminal ends
+            while some := os.read(ours, 4096):
+                shown += some
+    os.close(ours)
+    assert adding.returncode == 0
+    assert re.search(r"Adding.* \d/4 .*\d:\d\d:\d\d.* left", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()))
 
 
 class TestText:
