@@ -115,6 +115,7 @@ def run(n: int, rng: random.Random) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="crashes-") as name:
         folder, songs = Path(name), Songs(Path(name))
         (folder / "files").mkdir()
+        (folder / "written").mkdir()
         for trial in progress(range(n), n):
             program = {0: add, 5: serve}.get(trial % 10, library)
             told = program(folder, songs, rng)
@@ -162,7 +163,7 @@ def write(folder: Path, songs: Songs, first: int, seed: int) -> None:
     with Library(folder / "data") as library, (folder / "journal").open("a", buffering=1) as journal:
         library.ingest = Given(songs.analyses)  # type: ignore[assignment]
         while True:
-            paths = [songs.write(folder / "files", next(numbers)) for _ in range(rng.randint(1, 4))]
+            paths = [songs.write(folder / "written", next(numbers)) for _ in range(rng.randint(1, 4))]
             done = list(library.add(paths, copy=True)) if rng.random() < 0.5 else [upload(library, path) for path in paths]
             tracks = [added.track for added in done if added.track]
             journal.write("".join(f"added {track.sha256}\n" for track in tracks))
