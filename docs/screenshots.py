@@ -64,12 +64,11 @@ def absent(page: Any, stage: Set) -> None:
     expect(page.locator("#answer .best")).to_have_attribute("data-verdict", "absent", timeout=PATIENCE_MS)
 
 
-def identified(page: Any, stage: Set) -> None:
+def file(page: Any, stage: Set) -> None:
     clip = write_audio(stage.folder / "from my phone.wav", demo_track(PLAYED, SECONDS)[50 * RATE : 58 * RATE])
-    page.locator("#identify-file").set_input_files(clip)
-    expect(page.locator("#identify-answer .best")).to_have_attribute("data-verdict", "match", timeout=PATIENCE_MS)
-    page.wait_for_timeout(SETTLED_MS)
-    show(page, "identify")
+    page.locator("#file").set_input_files(clip)
+    expect(page.locator("#answer .best")).to_have_attribute("data-verdict", "match", timeout=PATIENCE_MS)
+    expect(page.locator("#listen")).to_have_attribute("data-state", "idle", timeout=PATIENCE_MS)
 
 
 def uploaded(page: Any, stage: Set) -> None:
@@ -106,7 +105,7 @@ SHOTS = (
     Shot("listening", listening, hears=UNKNOWN),
     Shot("match", match, hears=PLAYED),
     Shot("absent", absent, hears=UNKNOWN),
-    Shot("identified", identified),
+    Shot("file", file),
     Shot("empty", empty),
     Shot("uploaded", uploaded),  # the last one: it changes the library
 )

@@ -68,7 +68,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         yield page
-        assert errors == []
+        assert errors == [], errors
 
 
 def through_the_air(path: Path, seed: int, start: float, seconds: float) -> Path:

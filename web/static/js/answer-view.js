@@ -1,57 +1,60 @@
-// Shows one answer, live or of a file: the best guess large, the others with bars.
+// Shows one answer: the best guess large, the others with bars.
 import { action, clone, cloneOne, fill, part, say } from "./dom.js";
 import { clock, percent, pitchFact, speedFact, titleOf } from "./format.js";
 import { text } from "./text.js";
 
 export class AnswerView {
-  // onPlay(track, seconds): the reference from there
-  constructor(root, { onPlay, advice = text.advice }) {
+  // root: for the best guess; others: for the rest; onPlay(track, seconds): the reference from there
+  constructor(root, others, { onPlay }) {
     this.root = root;
-    this.advice = advice;
+    this.others = others;
     this.heardSeconds = 0;
     root.append(clone("answer-template"));
+    others.append(clone("others-template"));
     this.best = root.querySelector(".best");
     action(root, "play").onclick = () => onPlay(this.answer.best.track, this.positionOf(this.answer.best));
   }
 
-  show(answer) {
+  show(answer, hints) {
     this.answer = answer;
-    this.root.hidden = false;
+    this.root.hidden = this.others.hidden = false;
     this.best.dataset.verdict = answer.verdict;
-    this.showBest(answer);
+    this.showBest(answer, hints);
     this.showOthers(answer);
     this.tick(this.heardSeconds);
   }
 
   clear() {
-    this.root.hidden = true;
+    this.root.hidden = this.others.hidden = true;
     this.heardSeconds = 0;
     this.answer = null;
   }
 
-  showBest({ verdict, best }) {
+  showBest({ verdict, best, absent }, hints) {
     const words = best ? wordsOf(best) : { title: text.verdict[verdict], artist: "", album: "", percent: "" };
-    fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice: best ? "" : this.advice[verdict] });
+    if (verdict === "absent") words.percent = text.sure(percent(absent));
+    const advice = best ? "" : [text.advice[verdict], ...hints.map((hint) => text.hint[hint])].join(" ");
+    fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice });
     part(this.root, "timeline").hidden = !best;
     action(this.root, "play").hidden = !best;
-    part(this.root, "facts").replaceChildren(...(best ? factsOf(best) : []));
+    show(part(this.root, "facts"), best ? factsOf(best) : []);
   }
 
   showOthers({ verdict, others }) {
-    const list = part(this.root, "others");
+    const list = part(this.others, "others");
     const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
     const wanted = others.map((guess) => this.row(rows.get(String(guess.track.id)), guess));
     if (wanted.some((row, index) => row !== list.children[index]) || wanted.length !== list.children.length) {
       list.replaceChildren(...wanted);
     }
-    fill(this.root, { others: others.length ? (text.others[verdict] ?? text.others.guess) : "" });
+    fill(this.others, { title: others.length ? (text.others[verdict] ?? text.others.guess) : "", none: others.length ? "" : text.others.nobody });
   }
 
   row(existing, guess) {
     const row = existing ?? cloneOne("other-template");
     row.dataset.id = guess.track.id;
     fill(row, {
-      title: titleOf(guess.track), artist: guess.track.artist,
+      title: titleOf(guess.track), artist: [guess.track.artist, ...changesOf(guess)].filter(Boolean).join(" \u00b7 "),
       percent: percent(guess.confidence), position: clock(this.positionOf(guess)),
     });
     part(row, "bar").style.transform = `scaleX(${guess.confidence})`;
@@ -76,14 +79,17 @@ export class AnswerView {
 
 const wordsOf = ({ track, confidence }) => ({
   title: titleOf(track), artist: track.artist || text.unknownArtist, album: track.album,
-  percent: percent(confidence), length: clock(track.duration),
+  percent: text.sure(percent(confidence)), length: clock(track.duration),
 });
 
-function factsOf({ speed, pitch_cents, twins }) {
-  const facts = [speedFact(speed), pitchFact(pitch_cents), twins.length ? text.twins(twins.length) : null];
-  return facts.filter(Boolean).map((fact) => {
+const changesOf = ({ speed, pitch_cents }) => [speedFact(speed), pitchFact(pitch_cents)].filter(Boolean);
+const factsOf = (guess) => [...changesOf(guess), guess.twins.length ? text.twins(guess.twins.length) : null].filter(Boolean);
+
+function show(list, facts) {
+  if (facts.join() === [...list.children].map((item) => item.textContent).join()) return;
+  list.replaceChildren(...facts.map((fact) => {
     const item = document.createElement("li");
     say(item, fact);
     return item;
-  });
+  }));
 }

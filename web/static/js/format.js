@@ -48,7 +48,12 @@ export function pitchFact(cents) {
 export const titleOf = (track) => track.title || track.filename;
 export const nameOf = (track) => text.by(titleOf(track), track.artist);
 
-const moment = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
-});
-export const when = (iso) => moment.format(new Date(iso));
+
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+// From one moment to another, as short as it can be said: 3 Mar, 21:04–21:08
+export function span(from, to) {
+  const [first, last] = [time.format(new Date(from)), time.format(new Date(to))];
+  return `${day.format(new Date(from))}, ${first === last ? first : `${first}\u2013${last}`}`;
+}

@@ -1,5 +1,10 @@
 // What the server has said, and what it amounts to. No clock, no page.
-const ABSENT_AFTER = 7; // seconds of sound without a claim
+// Known music that a microphone hears is named sooner or later; the share of it that is not named yet halves in about two seconds (see
+// benchmarks/README.md, condition mic). So the longer nothing is claimed, the less likely the music is in the library.
+const HALVED_IN = 2; // seconds of sound
+const ABSENT = 0.9; // belief from which on it is said
+const DOUBT = 0.6; // and below which it is taken back
+const CONFIRMED_WITHIN = 6; // seconds of sound after a break in which a claim must be made again
 const TOO_SHORT = 4; // seconds of sound that say nothing
 const FAINT = 0.1; // confidence; below it a guess is no headline
 const PERHAPS = 0.5; // a claim itself is the server's
@@ -22,7 +27,8 @@ function wordFor(confidence) {
   return confidence >= PERHAPS ? "perhaps" : "faint";
 }
 
-export const answerOfFile = (answer) => answerOf(answer, "absent");
+// Of a file that only the server could decode.
+export const answerOfFile = (answer) => ({ ...answerOf(answer, "absent"), absent: answer.absent });
 
 // A guess moves up only with a clear lead, so that rows do not jump.
 export function stable(before, now) {
@@ -45,16 +51,37 @@ export class Heard {
     this.match = null;
     this.guesses = [];
     this.elapsed = 0;
+    this.unconfirmedSince = NaN; // elapsed, after a break
     this.unclaimedSince = 0; // elapsed; silence and a claim both start it anew
+    this.started = 0; // elapsed: the music that is claimed
+    this.absent = 0; // belief that the music is not in the library
+    this.isAbsent = false;
   }
+
+  // A new session of the server knows nothing of the claim.
+  resumed() { this.unconfirmedSince = this.match ? this.elapsed : NaN; }
 
   // The level tells silence, in which nothing can be recognised and nothing is missing.
   apply(message, silent) {
     this.elapsed = message.elapsed;
     if (message.type === "guesses") this.listen(message.guesses);
-    if (message.type === "match") this.match = message.guess;
-    if (message.type === "lost") this.match = null;
+    if (message.type === "match") this.claimed(message.guess);
+    if (message.type === "lost" || this.elapsed - this.unconfirmedSince > CONFIRMED_WITHIN) this.claimed(null);
     if (this.match || silent) this.unclaimedSince = this.elapsed;
+    this.doubt(message.absent ?? this.absentNow);
+  }
+
+  claimed(guess) {
+    if (guess && guess.track.id !== this.match?.track.id) this.started = this.unclaimedSince;
+    this.match = guess;
+    this.unconfirmedSince = NaN;
+  }
+
+  // absent: the probability that the server gives to what was heard lately
+  doubt(absent = 1) {
+    this.absentNow = absent;
+    this.absent = absent / (1 + 2 ** (-this.unclaimed / HALVED_IN));
+    this.isAbsent = !this.match && this.absent >= (this.isAbsent ? DOUBT : ABSENT);
   }
 
   listen(guesses) {
@@ -63,10 +90,11 @@ export class Heard {
   }
 
   get unclaimed() { return this.elapsed - this.unclaimedSince; }
-  get answer() { return answerOf(this, this.unclaimed >= ABSENT_AFTER ? "absent" : null); }
+  get answer() { return { ...answerOf(this, this.isAbsent ? "absent" : null), absent: this.absent }; }
 
   // After the end message, which has the whole session's match.
-  ended({ match, guesses }) {
-    return answerOf({ match, guesses: stable(this.guesses, guesses) }, this.unclaimed < TOO_SHORT ? "none" : "absent");
+  ended({ match, guesses, absent }) {
+    const verdict = this.unclaimed < TOO_SHORT ? "none" : "absent";
+    return { ...answerOf({ match: match ?? this.match, guesses: stable(this.guesses, guesses) }, verdict), absent };
   }
 }

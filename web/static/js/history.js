@@ -1,66 +1,130 @@
-// What was recognised in this browser, newest first. It never leaves it.
-import { action, byId, cloneOne, fill } from "./dom.js";
-import { nameOf, titleOf, when } from "./format.js";
+// What was recognised in this browser, newest first, and how long; also music that nothing was found for. It never leaves the browser.
+import { action, byId, cloneOne, fill, say } from "./dom.js";
+import { amount, clock, nameOf, span, titleOf } from "./format.js";
 import { text } from "./text.js";
 import { toast } from "./toast.js";
 
 const KEY = "earprint.history";
 const LIMIT = 200; // entries
-const SAME_WITHIN_MS = 10 * 60 * 1000; // the same track again is the same hearing
+const SAME_WITHIN_MS = 60 * 1000; // the same again after a shorter pause is the same hearing
+const SAVE_MS = 5000; // between two savings of how long something goes on
+const GAP_MS = 60 * 1000; // a longer time without anything is shown
+const COLUMNS = ["from", "to", "title", "artist", "album", "track_id", "file", "file_start", "file_end"];
 
 export class History {
   constructor({ onPlay }) {
     this.onPlay = onPlay;
     this.entries = read();
-    byId("history-copy").onclick = () => this.copy();
-    byId("history-clear").onclick = () => this.clear();
-    this.draw();
+    this.savedAt = 0;
+    const click = { copy: () => this.copy(), csv: () => this.save("csv"), json: () => this.save("json"), clear: () => this.clear() };
+    for (const [name, run] of Object.entries(click)) byId(`history-${name}`).onclick = run;
+    window.addEventListener("storage", ({ key }) => { if (key === KEY) this.draw(read()); }); // another page of ours
+    window.addEventListener("pagehide", () => this.entries.length && write(this.entries));
+    this.draw(this.entries);
   }
 
-  add(track) {
+  // track: or null, when absent; since, now: seconds of the sound; file: the name of the file that it is from, if any
+  log({ track, absent, since, now, file }) {
+    if (!track && !absent) return;
     const [last] = this.entries;
-    if (last?.track.id === track.id && Date.now() - Date.parse(last.at) < SAME_WITHIN_MS) return;
-    this.keep([{ at: new Date().toISOString(), track }, ...this.entries].slice(0, LIMIT));
+    const at = Date.now();
+    const goesOn = last && last.track?.id === track?.id && last.file === file && at - Date.parse(last.to) < SAME_WITHIN_MS;
+    if (goesOn && (!file || since >= last.start)) return this.extend(last, at, now);
+    const from = new Date(file ? at : at - (now - since) * 1000).toISOString();
+    const entry = { from, to: new Date(at).toISOString(), track, ...(file && { file, start: since, end: now }) };
+    this.keep([entry, ...read()].slice(0, LIMIT));
+  }
+
+  extend(entry, at, now) {
+    entry.to = new Date(at).toISOString();
+    if (entry.file) entry.end = now;
+    say(byId("history-list").querySelector("time"), timeOf(entry));
+    if (at - this.savedAt < SAVE_MS) return;
+    this.savedAt = at;
+    write([entry, ...read().filter(({ from }) => from !== entry.from)]);
   }
 
   keep(entries) {
+    write(entries);
+    this.draw(entries);
+  }
+
+  draw(entries) {
     this.entries = entries;
-    localStorage.setItem(KEY, JSON.stringify(entries));
-    this.draw();
+    const rows = entries.flatMap((entry, i) => [this.row(entry), ...gapAfter(entry, entries[i + 1])]);
+    byId("history-list").replaceChildren(...rows);
+    byId("history-empty").hidden = entries.length > 0;
+    byId("history-actions").hidden = entries.length === 0;
   }
 
-  draw() {
-    byId("history-list").replaceChildren(...this.entries.map((entry) => this.row(entry)));
-    byId("history-empty").hidden = this.entries.length > 0;
-    byId("history-actions").hidden = this.entries.length === 0;
-  }
-
-  row({ at, track }) {
+  row(entry) {
+    const { from, track, start } = entry;
     const row = cloneOne("history-template");
-    fill(row, { title: titleOf(track), artist: track.artist, time: when(at) });
-    row.querySelector("time").dateTime = at;
-    action(row, "play").setAttribute("aria-label", text.play(titleOf(track)));
-    action(row, "play").onclick = () => this.onPlay(track);
+    const title = track ? titleOf(track) : text.verdict.absent;
+    row.classList.toggle("is-unknown", !track);
+    fill(row, { title, artist: track?.artist, time: timeOf(entry) });
+    row.querySelector("time").dateTime = from;
+    const play = action(row, "play");
+    play.hidden = !track;
+    play.setAttribute("aria-label", text.play(title));
+    play.onclick = () => this.onPlay(track);
     return row;
   }
 
   async copy() {
-    const lines = this.entries.map(({ at, track }) => `${at}\t${nameOf(track)}`);
+    const lines = this.entries.map((entry) => `${timeOf(entry)}\t${entry.track ? nameOf(entry.track) : text.verdict.absent}`);
     const copied = await navigator.clipboard?.writeText(lines.join("\n")).then(() => true, () => false);
     toast(copied ? text.history.copied : text.history.notCopied);
+  }
+
+  save(format) {
+    const content = format === "csv" ? csv(this.entries) : JSON.stringify(this.entries, null, 2);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type: format === "csv" ? "text/csv" : "application/json" }));
+    link.download = `earprint-history.${format}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href));
   }
 
   clear() {
     const before = this.entries;
     this.keep([]);
-    toast(text.history.cleared, { label: text.history.undo, run: () => this.keep(before) });
+    toast(text.history.cleared, { label: text.history.undo, run: () => this.keep([...this.entries, ...before]) });
   }
 }
+
+const timeOf = ({ from, to, file, start, end }) => (file ? `${file}, ${clock(start)}\u2013${clock(end)}` : span(from, to));
+
+function gapAfter({ from, file }, older) {
+  const silence = older && !file && !older.file ? Date.parse(from) - Date.parse(older.to) : 0;
+  if (silence < GAP_MS) return [];
+  const row = document.createElement("li");
+  row.className = "gap";
+  say(row, text.history.gap(amount(silence / 1000)));
+  return [row];
+}
+
+// A table program must not take a title for a formula.
+function cell(value) {
+  const words = String(value ?? "");
+  const safe = /^[=+\-@\t\r]/.test(words) ? `'${words}` : words;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function csv(entries) {
+  const line = ({ from, to, track, file, start, end }) => [
+    from, to, track ? titleOf(track) : text.verdict.absent, track?.artist, track?.album, track?.id, file, start, end,
+  ];
+  return [COLUMNS, ...entries.map(line)].map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
+}
+
+function write(entries) { localStorage.setItem(KEY, JSON.stringify(entries)); }
 
 // Another version of the page, or a person, may have written something else there.
 function read() {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "[]").filter((entry) => entry.at && entry.track?.id);
+    const entries = JSON.parse(localStorage.getItem(KEY) ?? "[]").map((entry) => ({ from: entry.at, to: entry.at, ...entry }));
+    return entries.filter(({ from, to, track }) => Date.parse(from) <= Date.parse(to) && (track === null || track.id));
   } catch {
     return [];
   }

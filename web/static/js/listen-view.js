@@ -1,36 +1,52 @@
-// What listening looks like: the button, the level, the status, the answer.
+// What listening looks like: the button, the level, the status, the answer, and why it is so.
 import { AnswerView } from "./answer-view.js";
 import { Announcer } from "./announcer.js";
+import { request } from "./api.js";
+import { Awake } from "./awake.js";
 import { byId, say } from "./dom.js";
 import { nameOf } from "./format.js";
 import { Rings } from "./rings.js";
 import { text } from "./text.js";
 
 const TICK_MS = 200; // the cursor in the track
+const FRAME_MS = 80; // between two drawings: smooth enough, and cheap
 const LIVE = new Set(["listening", "matched", "lost", "reconnecting"]);
+const WHEN_LISTENING = new Set(["processed", "narrow"]); // hints that no longer matter once something is found
+const BROKEN = 1006; // the code of a connection that ended without one
 
 export class ListenView {
-  constructor({ onPlay, onMatch, heardSeconds }) {
+  constructor({ onPlay, onHeard, heardSeconds }) {
     this.root = byId("listen");
     this.rings = new Rings(byId("rings"));
+    this.awake = new Awake();
     this.announcer = new Announcer(byId("announcer"));
-    this.answers = new AnswerView(byId("answer"), { onPlay });
-    this.onMatch = onMatch;
+    this.answers = new AnswerView(byId("answer"), byId("others"), { onPlay });
+    this.heard = onHeard;
     this.heardSeconds = heardSeconds;
+    this.now = { state: "idle" };
+    this.drawnAt = 0;
   }
 
   state(state, detail) {
-    const wasLive = this.live;
+    const was = this.now.state;
     this.live = LIVE.has(state);
     this.now = { state, detail };
     this.root.dataset.state = state;
-    say(byId("listen-label"), text.button[state]);
+    this.label();
     byId("listen-button").setAttribute("aria-pressed", String(state !== "idle"));
-    this.status(null);
+    if (state !== was) this.rings.colour();
+    this.hints([]);
     document.title = this.title();
-    if (state === "asking") this.begin();
-    if (this.live && !wasLive) this.wake();
-    if (!this.live && wasLive) this.sleep();
+    if (state === "asking" && was !== "asking") this.begin();
+    if (this.live && !LIVE.has(was)) this.wake();
+    if (!this.live && LIVE.has(was)) this.sleep();
+  }
+
+  // kind: what the button is for while nothing is heard
+  label(kind = this.kind) {
+    this.kind = kind;
+    say(byId("listen-label"), this.now.state === "idle" ? text.button.idle[kind] : text.button[this.now.state]);
+    if (this.now.state === "idle") say(byId("status"), text.status.idle[kind]);
   }
 
   title() {
@@ -43,59 +59,76 @@ export class ListenView {
     byId("problem").hidden = true;
     byId("welcome").hidden = false;
     this.answers.clear();
+    this.sight?.clear();
+    this.seeing ??= import("./sight.js").then(({ Sight }) => { this.sight = new Sight(); }); // not before it is needed
   }
 
   wake() {
     this.rings.start();
     this.timer = setInterval(() => this.tick(), TICK_MS);
-    // Phones would go dark and stop the microphone; where the wish is refused, listening still works.
-    this.lock = navigator.wakeLock?.request("screen").catch(() => null);
+    this.awake.start();
   }
 
-  // Without a connection the seconds begin anew, and no place in the track follows from them.
-  tick() {
-    if (this.now.state !== "reconnecting") this.answers.tick(this.heardSeconds());
-  }
+  tick() { this.answers.tick(this.heardSeconds()); }
 
   sleep() {
     clearInterval(this.timer);
     this.rings.stop();
-    this.level(0, null);
-    this.lock?.then((lock) => lock?.release());
+    this.level(0);
+    this.awake.stop();
   }
 
-  level(filled, hint) {
-    this.rings.level = filled;
-    byId("level").style.transform = `scaleX(${filled})`;
-    if (this.live) this.status(hint);
+  ready(message, sampleRate) { this.seeing.then(() => this.sight.begin(message, sampleRate)); }
+  sound(block) { this.sight?.sound(block); }
+  seen(message) { this.sight?.see(message); }
+  weigh(message) { this.sight?.weigh(message); }
+
+  // Draws soon, all at once; nothing without new sound, or while the page is hidden.
+  level(filled) {
+    this.filled = filled;
+    if (this.planned) return;
+    this.planned = true;
+    setTimeout(() => requestAnimationFrame((now) => this.frame(now)), Math.max(0, this.drawnAt + FRAME_MS - performance.now()));
   }
 
-  status(hint) {
+  frame(now) {
+    this.planned = false;
+    this.drawnAt = now;
+    byId("level").style.transform = `scaleX(${this.filled.toFixed(2)})`;
+    this.rings.frame(now, this.filled);
+    this.sight?.frame(now);
+  }
+
+  // What is wrong, the worst first: the line below the button says one thing.
+  hints(names) {
     const { state, detail } = this.now;
-    const shown = hint && (hint !== "processed" || state === "listening");
-    const words = shown ? text.hint[hint] : this.statusWords(state, detail);
-    byId("status").classList.toggle("is-hint", Boolean(shown));
-    const changed = say(byId("status"), words);
-    if (changed && (shown || state === "reconnecting")) this.announcer.say(words);
+    const hint = names.find((name) => state === "listening" || !WHEN_LISTENING.has(name));
+    const words = hint ? text.hint[hint] : statusWords(state, detail, this.kind);
+    byId("status").classList.toggle("is-hint", Boolean(hint));
+    if (say(byId("status"), words) && (hint || state === "reconnecting")) this.announcer.say(words);
   }
 
-  statusWords(state, detail) {
-    if (state === "reconnecting") return text.status.reconnecting(detail);
-    return detail === "connecting" ? text.status.connecting : text.status[state];
-  }
-
-  answer(answer) {
+  answer(answer, hints = []) {
     byId("welcome").hidden = true;
-    this.answers.show(answer);
+    this.answers.show(answer, hints);
     const words = wordsAloud(answer);
     if (words !== this.aloud) this.announcer.say(words);
     this.aloud = words;
   }
 
-  matched(guess) { this.onMatch(guess.track); }
-
   problem(name, message) {
-    const [heading, advice] = wordsFor(name, message);
+    this.tell(wordsFor(name, message));
+    if (name === BROKEN) this.findOut();
+  }
+
+  // The browser does not say why there is no connection; the server may.
+  async findOut() {
+    const reachable = await request("health").then(() => true, () => false);
+    if (reachable) this.tell(text.closed.refused);
+    else if (!navigator.onLine) this.tell(text.closed.offline);
+  }
+
+  tell([heading, advice]) {
     const box = byId("problem");
     say(box.querySelector("strong"), heading);
     say(box.querySelector("p"), advice);
@@ -104,13 +137,21 @@ export class ListenView {
   }
 }
 
+function statusWords(state, detail, kind) {
+  if (state === "idle") return text.status.idle[kind];
+  if (state === "asking") return detail?.fraction === undefined ? text.status.asking[detail] : text.status.sending(Math.floor(detail.fraction * 100));
+  if (state === "reconnecting") return text.status.reconnecting(detail);
+  return detail === "connecting" ? text.status.connecting : text.status[state];
+}
+
 function wordsAloud({ verdict, best }) {
   const words = text.say[verdict];
   return best && words ? words(nameOf(best.track)) : (words ?? "");
 }
 
 function wordsFor(name, message) {
+  if (name === "Undecodable") return [text.problem.Undecodable[0], message];
   if (typeof name === "string") return text.problem[name] ?? text.problem.Other(name, message);
-  const [heading, advice] = text.closed[name] ?? (name === 1006 ? text.closed.unreachable : text.closed.other(name));
+  const [heading, advice] = text.closed[name] ?? text.closed.other(name);
   return [heading, message ?? advice];
 }

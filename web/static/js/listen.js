@@ -1,11 +1,18 @@
 // Listening: source -> socket -> answer. The states are those of text.status; nothing here draws.
-import { Heard } from "./heard.js";
+import { sendFile } from "./api.js";
+import { Heard, answerOfFile } from "./heard.js";
 import { Level } from "./level.js";
 import { Microphone } from "./microphone.js";
 import { ListenSocket } from "./socket.js";
 
+const BEHIND_SECONDS = 3; // of sound sent and not answered, from which on the server or the network is slow
+const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in the browser's memory
+
+const seconds = () => performance.now() / 1000;
+
 export class Listener {
-  // view: state(name, detail), answer(answer), level(level), problem(name, detail), matched(guess)
+  // view: state(name, detail), ready(message, rate), sound(block), seen(message), weigh(message), answer(answer), hints([name]),
+  // level(filled), problem(name, detail), heard({track, absent, since, now, file})
   constructor(view) {
     this.view = view;
     this.attempt = 0;
@@ -19,81 +26,144 @@ export class Listener {
 
   get active() { return this.state !== "idle"; }
 
-  // Seconds of sound that the server has been sent, running on between blocks.
+  // Seconds of sound at this moment: of a microphone running on between blocks, of a file what is answered.
   get heardSeconds() {
-    if (!this.socket?.sentSeconds) return 0;
-    return this.socket.sentSeconds + (performance.now() - this.blockAt) / 1000;
+    if (!this.socket?.heardSeconds || this.file) return this.heard?.elapsed ?? 0;
+    return this.socket.heardSeconds + seconds() - this.blockAt;
   }
 
-  async start(source) {
+  // choice: {kind: "microphone" | "tab", device} or {kind: "file", file}
+  async start(choice) {
     const attempt = (this.attempt += 1);
-    this.socket?.drop(); // a session that is still waiting for its last answer
-    this.socket = null;
-    this.to("asking");
+    this.leave();
+    this.file = choice.file ?? null;
+    this.to("asking", choice.kind);
     try {
-      const microphone = await Microphone.open(source, this.sourceHandlers());
-      if (attempt !== this.attempt) return microphone.close(); // cancelled while the browser was asking
-      this.listen(microphone);
+      const source = await this.open(choice);
+      if (attempt !== this.attempt) return source.close(); // cancelled while the browser was asking
+      this.listen(source);
     } catch (error) {
       if (attempt !== this.attempt) return;
-      this.to("idle");
-      this.view.problem(error.name, error.message);
+      if (this.file && error.name === "EncodingError") return this.ask(choice.file, attempt);
+      this.fail(error.name, error.message);
     }
   }
 
+  // A session that is still waiting for its last answer, and its file, make room.
+  leave() {
+    this.source?.close();
+    this.socket?.drop();
+    this.source = this.socket = this.heard = null;
+  }
+
+  async open({ kind, device, file }) {
+    this.level = new Level(file ? null : seconds);
+    if (!file) return Microphone.open({ kind, device }, this.sourceHandlers());
+    if (file.size > FILE_BYTES) throw new DOMException("large", "EncodingError");
+    const { FileSource } = await import("./file-source.js");
+    return FileSource.open(file, this.sourceHandlers());
+  }
+
   sourceHandlers() {
-    this.level = new Level();
     return {
       onBlock: (block) => this.block(block),
       onMuted: (muted) => { this.muted = muted; },
       onEnded: () => { this.stop(); this.view.problem("Ended"); },
+      onFinished: () => this.socket?.stop(),
+      waiting: () => this.socket?.waiting ?? Infinity,
     };
   }
 
-  listen(microphone) {
-    this.microphone = microphone;
+  listen(source) {
+    this.source = source;
     this.muted = false;
     this.to("listening", "connecting");
-    this.socket = new ListenSocket(microphone.sampleRate, {
-      onOpen: () => this.opened(),
+    this.socket = new ListenSocket(source.sampleRate, {
+      onReady: (message) => this.ready(message),
       onMessage: (message) => this.message(message),
-      onRetry: (seconds) => this.to("reconnecting", seconds),
+      onRetry: (wait) => this.to("reconnecting", wait),
       onClosed: (code, message) => this.closed(code, message),
     });
+    source.run?.();
   }
 
-  opened() {
-    this.heard = new Heard();
-    this.to("listening");
+  // A file that the browser cannot decode: the server can, perhaps.
+  async ask(file, attempt) {
+    try {
+      const answer = await sendFile("predict", file, (fraction) => attempt === this.attempt && this.to("asking", { fraction }));
+      if (attempt !== this.attempt) return;
+      this.to("idle");
+      this.view.answer(answerOfFile(answer));
+      if (answer.match) this.view.heard({ track: answer.match.track, since: 0, now: answer.duration, file: file.name });
+    } catch (error) {
+      if (attempt === this.attempt) this.fail("Undecodable", error.message);
+    }
+  }
+
+  fail(name, message) {
+    this.to("idle");
+    this.view.problem(name, message);
+  }
+
+  ready(message) {
+    if (this.heard) this.heard.resumed();
+    else this.heard = new Heard();
+    this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
+    this.view.ready(message, this.source.sampleRate);
     this.view.answer(this.heard.answer);
   }
 
   block(block) {
-    this.blockAt = performance.now();
-    this.level.add(block);
+    this.blockAt = seconds();
     this.socket?.send(block);
-    this.view.level(this.level.filled, this.hint);
+    this.level.add(block);
+    this.view.sound(block);
+    this.view.level(this.level.filled);
+    this.view.hints(this.hints);
   }
 
-  get hint() {
-    if (this.muted) return "muted";
-    return this.level.hint ?? (this.microphone?.processed ? "processed" : null);
+  get hints() {
+    if (this.muted) return ["muted"];
+    return [...this.level.hints, ...(this.behind > BEHIND_SECONDS ? ["behind"] : []), ...(this.source?.hints ?? [])];
+  }
+
+  // Seconds of a microphone's sound that were sent and not answered.
+  get behind() {
+    if (this.file || !this.heard || !this.socket || this.state === "reconnecting") return 0;
+    return this.socket.heardSeconds - this.heard.elapsed;
   }
 
   message(message) {
-    if (message.type === "end") return this.view.answer(this.heard.ended(message));
+    if (message.type === "constellation") return this.view.seen(message);
+    if (message.type === "end") return this.ended(message);
+    const before = this.heard.match?.track;
     this.heard.apply(message, this.level.silent);
-    if (message.type === "match") this.to("matched", message.guess.track);
-    if (message.type === "lost") this.to("lost");
-    if (message.type === "match") this.view.matched(message.guess);
-    this.view.answer(this.heard.answer);
+    const now = this.heard.match?.track;
+    if (now && now.id !== before?.id) this.to("matched", now);
+    if (before && !now) this.to("lost");
+    if (message.type === "guesses") this.view.weigh(message);
+    this.show(this.heard.answer);
   }
 
-  // The microphone goes at once; the socket may still bring the last answer.
+  show(answer) {
+    const { match, elapsed, unclaimedSince, started } = this.heard;
+    this.view.answer(answer, this.hints);
+    const known = { track: answer.verdict === "match" ? answer.best.track : null, absent: answer.verdict === "absent" };
+    this.view.heard({ ...known, since: match ? started : unclaimedSince, now: elapsed, file: this.file?.name });
+  }
+
+  ended(message) {
+    this.heard.elapsed = message.elapsed;
+    this.view.tick();
+    if (this.file) this.show(this.heard.ended(message));
+    else this.view.answer(this.heard.ended(message), []);
+  }
+
+  // The source goes at once; the socket may still bring the last answer.
   stop() {
     this.attempt += 1;
-    this.microphone?.close();
-    this.microphone = null;
+    this.source?.close();
+    this.source = null;
     this.to("idle");
     this.socket?.stop();
   }
@@ -102,6 +172,6 @@ export class Listener {
     this.socket = null;
     if (!this.active) return;
     this.stop();
-    this.view.problem(code, message);
+    if (code !== 1000) this.view.problem(code, message);
   }
 }

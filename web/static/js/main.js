@@ -1,11 +1,11 @@
-// Puts the page together: listening, identifying, adding, the library, and one player for all.
+// Puts the page together: listening, adding, the library, and one player for all.
 import { Announcer } from "./announcer.js";
 import { Count } from "./count.js";
 import { offerDemo } from "./demo.js";
 import { byId } from "./dom.js";
+import { dropZone } from "./drop.js";
 import { offerExamples } from "./help.js";
 import { History } from "./history.js";
-import { Identify } from "./identify.js";
 import { ListenView } from "./listen-view.js";
 import { Listener } from "./listen.js";
 import "./login.js";
@@ -21,18 +21,25 @@ const onPlay = (track, seconds) => {
 };
 
 const history = new History({ onPlay });
-const onMatch = (track) => history.add(track);
-
-const view = new ListenView({ onPlay, onMatch, heardSeconds: () => listener.heardSeconds });
+const view = new ListenView({ onPlay, onHeard: (heard) => history.log(heard), heardSeconds: () => listener.heardSeconds });
 const listener = new Listener(view);
-const source = new SourceChoice(byId("source"));
-byId("listen-button").onclick = async () => {
-  if (listener.active) return listener.stop();
-  await listener.start(source.value);
+const source = new SourceChoice({ onKind: (kind) => view.label(kind) });
+const listenTo = async (choice) => {
+  player.close();
+  await listener.start(choice);
   source.refresh();
 };
-
-new Identify({ onPlay, onMatch });
+byId("listen-button").onclick = () => {
+  if (listener.active) listener.stop();
+  else if (source.kind === "file") byId("file").click();
+  else listenTo(source);
+};
+byId("file").onchange = ({ target }) => {
+  const [file] = target.files;
+  target.value = "";
+  if (file) listenTo({ kind: "file", file });
+};
+dropZone(byId("listen"), ([file]) => file && listenTo({ kind: "file", file }));
 
 const count = new Count();
 const onChange = () => count.refresh();

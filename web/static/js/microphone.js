@@ -2,20 +2,22 @@
 const BLOCK_SAMPLES = 2048; // 46 ms at 44.1 kHz
 // The browser's treatment is made for speech: it removes what music is recognised by.
 const AS_HEARD = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-export const TAB = "tab";
+const NARROW_HZ = 22_050; // a device below it hears no more than a telephone
+export const SAMPLE_SCALE = 32767; // of s16le
 
 class SourceError extends Error {
   constructor(name) { super(name); this.name = name; }
 }
 
 export class Microphone {
+  // kind: "microphone" or "tab"; device: its id, or "" for the system's choice.
   // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean)
-  static async open(source, handlers) {
+  static async open({ kind, device }, handlers) {
     checkSupport();
     const context = new AudioContext(); // at the device's own rate: other rates fail in Firefox
     const resumed = context.resume(); // within the tap, as iOS demands
     try {
-      const stream = await (source === TAB ? openTab() : openDevice(source));
+      const stream = await (kind === "tab" ? openTab() : openDevice(device));
       const microphone = new Microphone(context, stream, handlers);
       await Promise.all([resumed, microphone.pump(handlers)]);
       return microphone;
@@ -47,10 +49,11 @@ export class Microphone {
 
   get sampleRate() { return this.context.sampleRate; }
 
-  // True where the browser ignored the wish for untreated sound.
-  get processed() {
+  // What is wrong with the device from the start: its browser ignored the wish for untreated sound, or it is made for speech.
+  get hints() {
     const settings = this.track.getSettings();
-    return Object.keys(AS_HEARD).some((name) => settings[name] === true);
+    const processed = Object.keys(AS_HEARD).some((name) => settings[name] === true);
+    return [processed && "processed", settings.sampleRate < NARROW_HZ && "narrow"].filter(Boolean);
   }
 
   close() {

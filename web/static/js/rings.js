@@ -1,7 +1,6 @@
 // The lines of a fingerprint around the button: each level heard travels outward through them.
 const RINGS = 11;
 const INNER = 0.505; // radius of the first ring, as a part of half the canvas: outside the button
-const STEP_MS = 70; // time for a level to reach the next ring
 const TURN = Math.PI * 2;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -17,41 +16,35 @@ export class Rings {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
     this.levels = new Array(RINGS).fill(0);
-    this.level = 0;
-    this.stepped = 0;
-    this.draw(0);
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(performance.now()));
+    this.colour();
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.colour());
   }
 
-  start() {
-    this.running = !still.matches;
-    if (this.running) requestAnimationFrame((now) => this.frame(now));
+  // As the style sheet says for the state.
+  colour() {
+    this.pen.strokeStyle = getComputedStyle(this.canvas).color;
+    this.draw(performance.now());
   }
+
+  start() { this.running = !still.matches; }
 
   stop() {
     this.running = false;
-    this.level = 0;
     this.levels.fill(0);
     this.draw(performance.now());
   }
 
-  frame(now) {
+  // level: 0..1
+  frame(now, level) {
     if (!this.running) return;
-    if (now - this.stepped > STEP_MS) this.step(now);
-    this.draw(now);
-    requestAnimationFrame((next) => this.frame(next));
-  }
-
-  step(now) {
-    this.stepped = now;
     this.levels.pop();
-    this.levels.unshift(this.level);
+    this.levels.unshift(level);
+    this.draw(now);
   }
 
   draw(now) {
     const { width, height } = this.canvas;
     this.pen.clearRect(0, 0, width, height);
-    this.pen.strokeStyle = getComputedStyle(this.canvas).color;
     this.pen.lineCap = "round";
     LINES.forEach((line, ring) => this.ring(line, ring, now, width / 2));
   }

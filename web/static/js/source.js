@@ -1,18 +1,33 @@
-// The choice of what to listen to, remembered in this browser.
-import { TAB, canShareTab, devices } from "./microphone.js";
+// The choice of what to listen to, remembered in this browser: a microphone, what this computer plays, or a file.
+import { byId } from "./dom.js";
+import { canShareTab, devices } from "./microphone.js";
 import { text } from "./text.js";
 
 const KEY = "earprint.source";
+const KIND = "earprint.kind";
 
 export class SourceChoice {
-  constructor(select) {
-    this.select = select;
-    select.onchange = () => localStorage.setItem(KEY, select.value);
+  // onKind(kind): "microphone", "tab" or "file"
+  constructor({ onKind }) {
+    this.select = byId("device");
+    this.select.onchange = () => localStorage.setItem(KEY, this.select.value);
+    this.radios = [...document.querySelectorAll("input[name=source]")];
+    byId("source-tab").disabled = !canShareTab();
+    const wanted = this.radios.find(({ value, disabled }) => value === localStorage.getItem(KIND) && !disabled);
+    if (wanted) wanted.checked = true;
+    for (const radio of this.radios) radio.onchange = () => this.chosen(onKind);
     navigator.mediaDevices?.addEventListener("devicechange", () => this.refresh());
-    this.refresh();
+    this.chosen(onKind);
   }
 
-  get value() { return this.select.value; }
+  get kind() { return this.radios.find((radio) => radio.checked).value; }
+  get device() { return this.select.value; }
+
+  chosen(onKind) {
+    localStorage.setItem(KIND, this.kind);
+    onKind(this.kind);
+    this.refresh();
+  }
 
   // Browsers name the devices only once the microphone has been allowed.
   async refresh() {
@@ -21,10 +36,9 @@ export class SourceChoice {
     for (const device of found.filter(({ deviceId }) => deviceId !== "default")) {
       options.push(new Option(device.label || text.source.unnamed(options.length), device.deviceId));
     }
-    if (canShareTab()) options.push(new Option(text.source.tab, TAB));
-    const wanted = this.value || localStorage.getItem(KEY);
+    const wanted = this.device || localStorage.getItem(KEY);
     this.select.replaceChildren(...options);
     this.select.value = options.some((option) => option.value === wanted) ? wanted : "";
-    this.select.hidden = options.length < 2;
+    this.select.hidden = this.kind !== "microphone" || options.length < 3;
   }
 }
