@@ -40,6 +40,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -112,7 +113,7 @@ def run(n: int, rng: random.Random) -> list[str]:
     """Kills `n` times and prints what was found; returns what was wrong."""
     wrong: list[str] = []
     figures: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="crashes-") as name:
+    with tempfile.TemporaryDirectory(prefix="crashes-") as name, suppress(KeyboardInterrupt):  # then what there is by then is printed
         folder, songs = Path(name), Songs(Path(name))
         (folder / "files").mkdir()
         (folder / "written").mkdir()
@@ -121,7 +122,7 @@ def run(n: int, rng: random.Random) -> list[str]:
             told = program(folder, songs, rng)
             wrong += [f"{trial}: {program.__name__}: {fault}" for fault in look(folder / "data", told, figures)]
             figures[f"kills: {program.__name__}"] += 1
-    print(table(["", "n"], [[what, str(number)] for what, number in figures.items()]))
+    print(table(["", "n"], [[what, str(number)] for what, number in sorted(figures.items())]))
     print("\n".join(wrong) or "nothing was lost, nothing was left behind")
     return wrong
 

@@ -1,6 +1,7 @@
 """Multipart bodies to files: what arrives, what is refused, and that nothing is left behind."""
 
 import asyncio
+import errno
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_a_clean_name_can_be_written(raw, tmp_path):
 
 def test_a_long_name_keeps_its_suffix():
     assert clean_name(b"x" * 5000 + b".wav").endswith("x.wav")
+
+
+@pytest.mark.parametrize("failing", [errno.ENOSPC, errno.EACCES])
+def test_a_disk_without_room_for_a_folder(failing):
+    @contextmanager
+    def no_place():
+        raise OSError(failing, "no")
+        yield
+
+    async def enter_nowhere():
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
+        async with received(Request(scope), no_place(), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
+            pass
+
+    with pytest.raises(ApiError if failing == errno.ENOSPC else PermissionError) as raised:
+        asyncio.run(enter_nowhere())
+    assert failing == errno.EACCES or raised.value.status_code == 507
 
 
 def test_a_full_disk(tmp_path):

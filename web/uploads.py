@@ -54,7 +54,10 @@ async def received(
 @asynccontextmanager
 async def in_threads(place: AbstractContextManager[Path]) -> AsyncIterator[Path]:
     """Enters and leaves in threads, for it may wait for a lock and delete much; leaves it also when the request is cancelled."""
-    folder = await run_in_threadpool(place.__enter__)
+    try:
+        folder = await run_in_threadpool(place.__enter__)
+    except OSError as error:
+        raise _disk_full(error) from error
     try:
         yield folder
     finally:
@@ -93,11 +96,16 @@ async def _read(request: Request, form: "_Form", limit: int) -> None:
     except (ClientDisconnect, FormParserError) as error:
         raise ApiError(400, "bad_multipart", f"the body cannot be read: {str(error) or 'it was cut off'}") from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise ApiError(507, "disk_full", "there is no room left on the server's disk; nothing was taken") from error
+        raise _disk_full(error) from error
     if not form.complete:
         raise ApiError(400, "bad_multipart", "the body ends before its last boundary")
+
+
+def _disk_full(error: OSError) -> Exception:
+    """What to say of an error over writing: of any other than a full disk, that it is our own."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    return ApiError(507, "disk_full", "there is no room left on the server's disk; nothing was taken")
 
 
 class _Form:
