@@ -2,6 +2,7 @@
 
 Definitions
     ms         from a request on an open connection to the last byte of its answer, on this machine: median, and the 95th percentile
+    CPU ms     of the server and of the client, who are one process, for a request: the mean
     after edits    the same where a track was edited before each request, so that nothing can be remembered
     own kB     of scripts and styles that are ours, as they are written
     HTML kB    with the first tracks in it
@@ -18,8 +19,8 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -95,14 +96,15 @@ class Client:
         return content
 
 
-def milliseconds(call: Callable[[], object], before: Callable[[], object] = lambda: None) -> np.ndarray[Any, np.dtype[np.float64]]:
+def row(name: str, call: Callable[[], object], before: Callable[[], object] = lambda: None) -> list[str]:
     taken = []
     for _ in range(WARM_TIMES + TIMES):
         before()
-        begin = time.perf_counter()
+        begin = time.perf_counter(), time.process_time()
         call()
-        taken.append(1000 * (time.perf_counter() - begin))
-    return np.array(taken[WARM_TIMES:])
+        taken.append((1000 * (time.perf_counter() - begin[0]), 1000 * (time.process_time() - begin[1])))
+    wall, cpu = np.array(taken[WARM_TIMES:]).T
+    return [name, *(common.number(float(ms), 1) for ms in (np.median(wall), np.percentile(wall, 95), cpu.mean()))]
 
 
 def requests(client: Client) -> Iterator[list[str]]:
@@ -110,12 +112,8 @@ def requests(client: Client) -> Iterator[list[str]]:
     edit = lambda: client.request(f"/tracks/{last}", "PATCH", json.dumps({"album": str(time.time())}))  # noqa: E731
     paths = ["/", *(f"/tracks?sort={sort}" for sort in SORTS), *(f"/tracks?search={s.replace(' ', '+')}" for s in SEARCHES)]
     for path in paths:
-        yield row(f"GET {path}", milliseconds(lambda path=path: client.request(path)))  # type: ignore[misc]
-    yield row("GET / after edits", milliseconds(lambda: client.request("/"), edit))
-
-
-def row(name: str, taken: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
-    return [name, common.number(float(np.median(taken)), 1), common.number(float(np.percentile(taken, 95)), 1)]
+        yield row(f"GET {path}", partial(client.request, path))
+    yield row("GET / after edits", partial(client.request, "/"), edit)
 
 
 # The browser
@@ -145,7 +143,7 @@ def main(tracks: int, data: Path) -> None:
         fill(index, tracks)
         print(f"{index.count():,} tracks\n")
     with serving(data) as address:
-        head: Sequence[str] = ["request", "ms", "ms, 95 %"]
+        head: Sequence[str] = ["request", "ms", "ms, 95 %", "CPU ms"]
         print(common.table(head, requests(Client(address))), end="\n\n")
         print(common.table(["screen", "own kB", "HTML kB", "sent kB", "shift", "paint ms"], page_rows(address)))
 

@@ -141,7 +141,7 @@ class Session:
         self._recognizer = Recognizer(self._index, start.sample_rate, start.constellation)
         return {
             "type": "ready",
-            "tracks": self._index.stats()["tracks"],
+            "tracks": self._index.count(),
             "delay": self._recognizer.delay,
             "threshold": self._recognizer.threshold,
             **({"constellation": scale(self._index.params)} if start.constellation else {}),
