@@ -1,10 +1,8 @@
 // Puts the page together: listening, adding, the library, and one player for all.
 import { Announcer } from "./announcer.js";
 import { Count } from "./count.js";
-import { offerDemo } from "./demo.js";
 import { byId } from "./dom.js";
 import { dropZone } from "./drop.js";
-import { offerExamples } from "./help.js";
 import { History } from "./history.js";
 import { ListenView } from "./listen-view.js";
 import { Listener } from "./listen.js";
@@ -47,5 +45,8 @@ const announcer = new Announcer(byId("library-announcer"));
 const tracks = new Tracks({ onPlay, onChange, announcer });
 const onDone = () => { onChange(); return tracks.refresh(); };
 new Uploads({ onAdded: onChange, onDone, announcer });
-offerDemo({ onDone, announcer });
-offerExamples();
+byId("demo").onclick = async ({ currentTarget }) => (await import("./demo.js")).addDemo(currentTarget, { onDone, announcer });
+byId("help").onclick = async ({ target }) => {
+  const button = target.closest("[data-action=copy]");
+  if (button) (await import("./help.js")).copyExample(button);
+};

@@ -1,7 +1,6 @@
 // The library: search as one types, order, more, play, edit, delete and undo.
 import { patch, request } from "./api.js";
 import { action, byId, cloneOne, fill, say } from "./dom.js";
-import { edit } from "./editor.js";
 import { titleOf } from "./format.js";
 import { text } from "./text.js";
 import { saying } from "./toast.js";
@@ -113,6 +112,7 @@ export class Tracks {
   }
 
   async edit(track, row) {
+    const { edit } = await import("./editor.js");
     const values = await edit(track);
     if (!values) return;
     await saying(async () => {
