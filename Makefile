@@ -2,7 +2,7 @@
 # make test    all checks and tests
 # make check   ruff and mypy alone
 # make install .venv/bin/earprint, with the locked versions
-# make bench   measure, on the folder MUSIC and the query set QUERIES (see benchmarks/)
+# make bench   measure what there is to measure, on the folder MUSIC and the query set QUERIES, in one table (see benchmarks/)
 # make screenshots   take the pictures of the page that are in docs/ (needs Chromium)
 # make lock    resolve requirements.lock anew (needs uv)
 # make clean   remove what the others made; the library stays
@@ -40,10 +40,7 @@ install: .venv/installed
 bench: install
 	@test -n "$(MUSIC)" -a -n "$(QUERIES)" || \
 		{ echo "name a folder of music and a query set: make bench MUSIC=... QUERIES=..."; exit 1; }
-	$(BIN)/python -m benchmarks.speed "$(MUSIC)"
-	$(BIN)/python -m benchmarks.accuracy "$(MUSIC)" "$(QUERIES)"
-	$(BIN)/python -m benchmarks.time_to_identify "$(MUSIC)" "$(QUERIES)"
-	$(BIN)/python -m benchmarks.radio "$(MUSIC)" "$(QUERIES)"
+	$(BIN)/python -m benchmarks.overview "$(MUSIC)" "$(QUERIES)"
 
 screenshots: install
 	$(BIN)/python -m docs.screenshots

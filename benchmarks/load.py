@@ -209,6 +209,11 @@ def knee(load: Callable[[int], Load], fine: Callable[[Load], bool], start: int) 
 # Main
 
 
+def cpu_milliseconds(load: Load) -> float:
+    """Of the server, for a second of one listener's sound."""
+    return 1000 * load.cpu_seconds / load.wall_seconds / load.listeners
+
+
 def row(load: Load, idle: int) -> list[str]:
     probes = [1000 * float(value) for value in np.quantile(load.record.probes or [math.nan], [0.5, 0.95, 1.0])]
     return [
@@ -216,7 +221,7 @@ def row(load: Load, idle: int) -> list[str]:
         number(load.lag(0.5), 2),
         number(load.lag(0.95), 2),
         str(load.record.errors),
-        number(1000 * load.cpu_seconds / load.wall_seconds / load.listeners, 1),
+        number(cpu_milliseconds(load), 1),
         *(number(value) for value in probes),
         number(load.own / MB),
         number((load.own - idle) / MB / load.listeners, 2),
@@ -237,26 +242,29 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def messages(folder: Path, files: Sequence[str], rng: np.random.Generator) -> list[list[Message]]:
-    """Some clips of these files, each cut into messages."""
+def clips(folder: Path, known: Sequence[str], unknown: Sequence[str]) -> list[list[Message]]:
+    """Clips of these files, in turn known and unknown, each cut into messages."""
+    rng = np.random.default_rng(1)
+    return [clip for pair in zip(messages(folder, known, rng), messages(folder, unknown, rng), strict=True) for clip in pair]
+
+
+def messages(folder: Path, files: Sequence[str], rng: np.random.Generator) -> Iterator[list[Message]]:
     step = round(MESSAGE_SECONDS * SAMPLE_RATE)
-    paths = [folder / files[int(i)] for i in rng.permutation(len(files))[:CLIPS]]
-    pieces = (sound.audible_piece(path, CLIP_SECONDS, rng)[1] for path in paths)
-    return [[s16le(pcm[i : i + step]) for i in range(0, len(pcm) - step + 1, step)] for pcm in pieces]
+    for i in rng.choice(len(files), CLIPS, replace=len(files) < CLIPS):
+        pcm = sound.audible_piece(folder / files[int(i)], CLIP_SECONDS, rng)[1]
+        yield [s16le(pcm[start : start + step]) for start in range(0, len(pcm) - step + 1, step)]
 
 
 def main() -> None:
     args = parse()
-    rng = np.random.default_rng(1)
     files = corpus.read_list(args.queries / "refs.txt")
-    known, unknown = (messages(args.music, names, rng) for names in (files, corpus.read_list(args.queries / "unknown.txt")))
-    clips = [clip for pair in zip(known, unknown, strict=True) for clip in pair]
+    heard = clips(args.music, files, corpus.read_list(args.queries / "unknown.txt"))
     common.print_run()
     with (
         corpus.library(args.music, files, data=args.data, jobs=args.jobs) as library,
         listening.running(library.folder, "--workers", str(args.workers), **UNLIMITED) as server,
     ):
-        report(args, server, clips)
+        report(args, server, heard)
 
 
 def report(args: argparse.Namespace, server: listening.Server, clips: Sequence[Sequence[Message]]) -> None:

@@ -25,6 +25,7 @@ import soundfile
 
 from benchmarks import common, corpus, decoys, plot
 from benchmarks.common import number, share
+from benchmarks.noises import Sound
 from core import Index
 from stream import recognize
 
@@ -71,6 +72,9 @@ class TimedIndex(Index):
 
     lookup_seconds = 0.0
 
+    def __enter__(self) -> "TimedIndex":
+        return self
+
     def lookup(self, *args: Any, **options: Any) -> Any:
         hits, milliseconds = timed(lambda: super(TimedIndex, self).lookup(*args, **options))
         self.lookup_seconds += milliseconds / 1000
@@ -91,8 +95,8 @@ def ask(task: Task) -> Asked:
     with TimedIndex(task.index, readonly=True) as index:
         for path, _ in task.queries[:WARM_UP]:
             recognize(index, *read(path))
-        answers = [_ask(index, path, truth) for path, truth in task.queries]
-        return Asked(*map(list, list(zip(*answers, strict=True))[:2]), *(sum(a[i] for a in answers) for i in (2, 3)), *memory())
+        lookups, queries, top, accepted = zip(*(_ask(index, path, truth) for path, truth in task.queries), strict=True)
+    return Asked(list(lookups), list(queries), sum(top), sum(accepted), *memory())
 
 
 def _ask(index: TimedIndex, path: Path, truth: frozenset[int]) -> tuple[float, float, bool, bool]:
@@ -106,8 +110,9 @@ def _ask(index: TimedIndex, path: Path, truth: frozenset[int]) -> tuple[float, f
     return 1000 * index.lookup_seconds, milliseconds, top, accepted
 
 
-def read(path: Path) -> tuple[Any, int]:
-    return soundfile.read(path, dtype="float32")
+def read(path: Path) -> tuple[Sound, int]:
+    pcm, rate = soundfile.read(path, dtype="float32")
+    return pcm, rate
 
 
 def memory() -> tuple[int, int]:
@@ -150,12 +155,12 @@ HEAD = ["postings", "hours", "GB", "add ms", "mean", "look-ups ms", "95 %", "que
 
 def row(size: Size) -> list[str]:
     asked, stats = size.asked, size.stats
-    times = [np.median(size.adds), np.mean(size.adds), *_quantiles(asked.lookups), *_quantiles(asked.queries)]
+    times = [float(np.median(size.adds)), float(np.mean(size.adds)), *_quantiles(asked.lookups), *_quantiles(asked.queries)]
     return [
         f"{stats['postings']:.2e}",
         number(stats["seconds"] / SECONDS_PER_HOUR, 1),
         number(stats["bytes"] / 1e9, 2),
-        *(number(float(value), 1) for value in times),
+        *(number(value, 1) for value in times),
         *(number(value / MB) for value in (asked.own, asked.mapped)),
         *(share(hits, len(asked.queries)) for hits in (asked.top, asked.accepted)),
     ]
