@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 WIDTH, HEIGHT = 640, 360  # px
 LEFT, RIGHT, TOP, BOTTOM = 60, 190, 20, 50  # px around the lines
+OVERHANG = 0.05  # decades
 COLOURS = ("#0d6efd", "#d63384", "#198754", "#fd7e14")
 
 Line = Sequence[tuple[float, float]]
@@ -22,9 +23,9 @@ def svg(lines: Mapping[str, Line], x_label: str, y_label: str) -> str:
 
 
 def _decades(values: Sequence[float]) -> range:
-    """The powers of ten around all of them, as exponents."""
-    first = math.floor(math.log10(min(values)))
-    return range(first, max(math.ceil(math.log10(max(values))), first + 1) + 1)
+    """The powers of ten around all of them, as exponents; what is hardly beyond one may stick out."""
+    first = math.floor(math.log10(min(values)) + OVERHANG)
+    return range(first, max(math.ceil(math.log10(max(values)) - OVERHANG), first + 1) + 1)
 
 
 def _x(value: float, decades: range) -> float:
