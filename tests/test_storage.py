@@ -84,7 +84,9 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path):
             collections.deque(index.add(songs(seed)) for seed in range(1, 1000))
         count = index.tracks().total
         assert 20 < count < 1000
-        assert [heard(index, seed) for seed in range(1, count + 1)] == [[seed] for seed in range(1, count + 1)]
+        some = [*range(1, count, 9), count]
+        assert [heard(index, seed) for seed in some] == [[seed] for seed in some]
+        assert list(index.check()) == []
         grow(disk, 20 << 20)
         assert index.add(songs(5000))[0][0].id == count + 1
         assert [heard(index, seed) for seed in (1, count, 5000)] == [[1], [count], [count + 1]]

@@ -158,7 +158,12 @@ def _query(name: str, meaning: str, **schema: Any) -> Json:
 
 FORM = "multipart/form-data"
 NO_TRACK = {"404": "There is no such track."}
-NO_FILE = {"400": "There is no file, or no proper form.", "413": "More than this server takes."}
+NO_FILE = {
+    "400": "There is no file, or no proper form.",
+    "413": "More than this server takes.",
+    "503": "Too many files are being analysed: `Retry-After` says when to try again.",
+    "507": "The server's disk is full; nothing was changed.",
+}
 LISTING = [
     _query("search", "Words, each of which occurs in the title, artist, album or file name; case does not matter.", default=""),
     _query("sort", "The order; `added` has the newest first.", enum=list(SORTS), default="added"),
