@@ -78,10 +78,10 @@ def serve(
     settings = serving.checked_settings(host, open_)  # what is wrong is said now and once, not by each worker
     _open(data).close()
     tls = serving.Tls.checked(ssl_keyfile, ssl_certfile)
-    listener = serving.listener(host, port)
-    url = serving.url_of(host, listener, tls)
+    listeners = serving.listeners(host, port, workers)
+    url = serving.url_of(host, listeners[0], tls)
     _say(as_json, {"url": url, "data": str(data)}, f"Earprint is at {url} with the library in {data}; Ctrl-C stops it.")
-    serving.run(listener, settings, tls)
+    serving.run(listeners, settings, tls)
 
 
 @app.command()

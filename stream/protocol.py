@@ -17,16 +17,20 @@ Every way of being wrong has one reply, `{"type": "error", "code", "message"}`, 
     unsupported_format     1003    format is not one of FORMATS
     unsupported_channels   1003    channels is not a whole number of the supported range
     broken_utf8            1007    a text message has no UTF-8 form
-    too_big                1009    a message is larger than Limits.message_bytes
+    too_big                1009    a message is larger than Limits.message_bytes, or a text larger than TEXT_BYTES
+    silence                1008    there was no sound for Limits.silence_seconds; `end` comes before
 
 Any exception that leaves a `Session` is a bug of ours, never the client's fault.
 """
 
 import json
+import math
 import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from core.audio import Pcm
 from stream.recognizer import Recognizer
@@ -48,12 +52,17 @@ POLICY = 1008
 TOO_BIG = 1009
 NORMAL = 1000
 
+TEXT_BYTES = 1 << 14  # of a text message: reading a megabyte of JSON would keep everybody waiting
+SILENCE = 1e-4  # of full scale: three steps of 16 bits, which no microphone stays below
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What one message may cost."""
+    """What one listener may cost."""
 
     message_bytes: int = 1 << 20
+    sample_rate: int = SAMPLE_RATES[-1]  # Hz; the highest that is taken
+    silence_seconds: float = math.inf  # of sound that is silent, after which listening ends
     step_seconds: float = 1.0  # of sound in one step: some 10 ms of work, after which others get their turn
 
 
@@ -88,13 +97,17 @@ class Start:
 class Session:
     """One listener's conversation.
 
-    State: `closed`, None until the connection has to be closed; the recogniser and the decoder, which `start` makes.
+    State: `closed`, None until the connection has to be closed; `heard`, the seconds of sound received, and how many of the latest were
+    silent; the recogniser and the decoder, which `start` makes.
     """
 
     def __init__(self, index: "Index", limits: Limits = LIMITS) -> None:
         self.closed: Close | None = None
+        self.heard = 0.0
+        self._silent = 0.0
         self._index = index
         self._limits = limits
+        self._sample_rate = 1
         self._step_bytes = 0
         self._pcm: Pcm | None = None
         self._recognizer: Recognizer | None = None
@@ -117,9 +130,16 @@ class Session:
             self.closed = Close(refusal.close_code, str(refusal))
             yield [{"type": "error", "code": refusal.code, "message": str(refusal)}]
 
+    def interrupt(self) -> list[Reply]:
+        """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""
+        if self.closed or not self._recognizer:
+            return []
+        return [event.to_json() for event in self._recognizer.finish()]
+
     def _check(self, message: str | bytes) -> None:
-        if _size(message) > self._limits.message_bytes:
-            raise _Refusal("too_big", TOO_BIG, f"a message may have at most {self._limits.message_bytes} bytes")
+        limit = TEXT_BYTES if isinstance(message, str) else self._limits.message_bytes
+        if _size(message) > limit:
+            raise _Refusal("too_big", TOO_BIG, f"such a message may have at most {limit} bytes")
         if self.closed:
             raise _Refusal("wrong_order", POLICY, "nothing may follow stop")
 
@@ -127,7 +147,7 @@ class Session:
         command = _parse(text)
         match command.get("type"):
             case "start":
-                return [self._start(_parse_start(command))]
+                return [self._start(_parse_start(command, self._limits.sample_rate))]
             case "stop":
                 return self._stop()
             case other:
@@ -137,6 +157,7 @@ class Session:
         if self._recognizer:
             raise _Refusal("wrong_order", POLICY, "start may be sent only once")
         self._pcm = Pcm(start.format, start.channels)
+        self._sample_rate = start.sample_rate
         self._step_bytes = round(start.bytes_per_second * self._limits.step_seconds)
         self._recognizer = Recognizer(self._index, start.sample_rate, start.constellation)
         return {
@@ -152,7 +173,16 @@ class Session:
             raise _Refusal("wrong_order", POLICY, "start must come before the sound")
         for begin in range(0, len(data), self._step_bytes):
             pcm = self._pcm.feed(data[begin : begin + self._step_bytes])
+            self._note(pcm)
             yield [event.to_json() for event in self._recognizer.feed(pcm)]
+            if self._silent >= self._limits.silence_seconds:
+                yield self.interrupt()
+                raise _Refusal("silence", POLICY, f"nothing but silence for {self._limits.silence_seconds:g} s")
+
+    def _note(self, pcm: "np.ndarray[Any, Any]") -> None:
+        seconds = len(pcm) / self._sample_rate
+        self.heard += seconds
+        self._silent = self._silent + seconds if not np.any(np.abs(pcm) > SILENCE) else 0.0
 
     def _stop(self) -> list[Reply]:
         if not self._recognizer:
@@ -188,12 +218,13 @@ def _parse(text: str) -> dict[str, Any]:
     return command
 
 
-def _parse_start(command: dict[str, Any]) -> Start:
+def _parse_start(command: dict[str, Any], highest_rate: int) -> Start:
     """Unknown keys are ignored, so that newer clients can talk to older servers."""
     defaults: dict[str, Any] = {"sample_rate": None, "format": None, "channels": 1, "constellation": False}
     sample_rate, format, channels, constellation = (command.get(key, value) for key, value in defaults.items())
-    if not _whole(sample_rate, SAMPLE_RATES):
-        raise _unsupported("sample_rate", _span(SAMPLE_RATES) + " Hz", sample_rate, "unsupported_rate")
+    rates = range(SAMPLE_RATES.start, highest_rate + 1)
+    if not _whole(sample_rate, rates):
+        raise _unsupported("sample_rate", _span(rates) + " Hz", sample_rate, "unsupported_rate")
     if not (isinstance(format, str) and format in FORMATS):
         raise _unsupported("format", " or ".join(FORMATS), format, "unsupported_format")
     if not _whole(channels, CHANNELS):

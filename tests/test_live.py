@@ -3,10 +3,10 @@
 import json
 import logging
 import threading
+import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
-import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,11 +17,12 @@ from starlette.websockets import WebSocketDisconnect
 from stream import protocol
 from web.app import doors_of
 from web.guard import Guard
-from web.live import listen
+from web.live import Audience, Ears, listen
 from web.metrics import Metrics
 from web.settings import Settings
 
 START = json.dumps({"type": "start", "sample_rate": 8000, "format": "s16le"})
+RATE = 8000  # Hz, as START says
 TOKEN = "correct-horse-battery"
 STOP = '{"type": "stop"}'
 
@@ -43,7 +44,7 @@ class Echo:
 
 
 def event(type, samples):
-    return SimpleNamespace(to_json=lambda: {"type": type, "samples": samples})
+    return SimpleNamespace(to_json=lambda: {"type": type, "samples": samples, **({"elapsed": 1.0} if type == "match" else {})})
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +71,16 @@ def make_app(settings):
 
     @asynccontextmanager
     async def lifespan(app):
+        ears = Ears(1)
         yield {
             "settings": settings,
             "library": SimpleNamespace(index=index),
             **doors_of(settings),
-            "metrics": Metrics(lambda: 3),
-            "hearers": anyio.CapacityLimiter(1),
+            "metrics": Metrics(lambda: {"tracks": 3, "seconds": 60.0, "bytes": 1000}),
+            "ears": ears,
+            "audience": Audience(),
         }
+        ears.close()
 
     return Starlette(routes=[WebSocketRoute("/listen", listen)], middleware=[Middleware(Guard)], lifespan=lifespan)
 
@@ -98,7 +102,9 @@ def test_a_whole_conversation(serve):
         socket.send_text(START)
         assert socket.receive_json() == {"type": "ready", "tracks": 3, "delay": 0.3, "threshold": 40.0}
         socket.send_bytes(bytes(400))
-        assert socket.receive_json() == {"type": "guesses", "samples": 200}
+        guesses = socket.receive_json()
+        assert guesses.pop("lag") >= 0
+        assert guesses == {"type": "guesses", "samples": 200}
         socket.send_text(STOP)
         assert socket.receive_json() == {"type": "end", "samples": 0}
         assert closed(socket) == 1000
@@ -203,3 +209,130 @@ def test_a_silent_line_is_closed(serve):
     with serve(idle_seconds=0.05).websocket_connect("/listen") as socket:
         assert socket.receive_json()["code"] == "idle"
         assert closed(socket) == 1008
+
+
+class Slow(Echo):
+    """Takes twice as long as the sound for its first second, and then a tenth."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.samples = 0
+
+    def feed(self, pcm):
+        time.sleep(len(pcm) / RATE * (2 if self.samples < RATE else 0.1))
+        self.samples += len(pcm)
+        return [event("guesses", len(pcm)), event("guesses", -len(pcm)), event("match", 0)]
+
+
+def test_a_server_that_is_late_says_so_reports_less_and_catches_up(serve, monkeypatch):
+    monkeypatch.setattr(protocol, "Recognizer", Slow)
+    block, blocks = bytes(RATE // 10 * 2), 40  # tenths of a second, four in all
+    with serve().websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        begin = time.monotonic()
+        for number in range(blocks):
+            time.sleep(max(0.0, begin + number / 10 - time.monotonic()))
+            socket.send_bytes(block)
+        socket.send_text(STOP)
+        events = []
+        while not events or events[-1]["type"] != "end":
+            events.append(socket.receive_json())
+    guesses = [event for event in events if event["type"] == "guesses"]
+    lags = [event["lag"] for event in guesses]
+    assert max(lags) > 0.5  # late,
+    assert lags[-1] < 0.3  # and no longer
+    assert all(event["samples"] < 0 for event in guesses if event["lag"] > 0.5)  # a report overtaken in the same step is dropped
+    assert any(abs(event["samples"]) * 10 // RATE > 0 for event in guesses)
+    matches = [event for event in events if event["type"] == "match"]
+    assert len(matches) == blocks  # nothing else is
+
+
+def test_a_fast_sender_waits_and_loses_nothing(serve):
+    with serve().websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        for _ in range(50):
+            socket.send_bytes(bytes(2**20))
+        socket.send_text(STOP)
+        events = []
+        while not events or events[-1]["type"] != "end":
+            events.append(socket.receive_json())
+    assert "error" not in {event["type"] for event in events}
+
+
+def hearing(client, sound=b"\x00\x40" * 800):
+    """A context that has sent some sound, and has been answered."""
+    return Hearing(client.websocket_connect("/listen"), sound)
+
+
+class Hearing:
+    def __init__(self, context, sound):
+        self.context, self.sound = context, sound
+
+    def __enter__(self):
+        socket = self.context.__enter__()
+        socket.send_text(START)
+        assert socket.receive_json()["type"] == "ready"
+        socket.send_bytes(self.sound)
+        assert socket.receive_json()["type"] == "guesses"
+        return socket
+
+    def __exit__(self, *error):
+        self.context.__exit__(*error)
+
+
+def rest(socket):
+    """The types and codes of all that comes, and the code that closes."""
+    events = []
+    try:
+        while True:
+            event = socket.receive_json()
+            events.append(event.get("code", event["type"]))
+    except WebSocketDisconnect as close:
+        return [*events, close.code]
+
+
+def test_a_listener_who_falls_silent_gets_the_end_so_far(serve):
+    with hearing(serve(idle_seconds=0.05)) as socket:
+        assert rest(socket) == ["end", "idle", 1008]
+
+
+def test_listening_does_not_last_for_ever(serve):
+    with hearing(serve(session_seconds=0.2)) as socket:
+        assert rest(socket) == ["end", "too_long", 1008]
+
+
+def test_silence_ends(serve):
+    with hearing(serve(silence_seconds=2)) as socket:
+        socket.send_bytes(bytes(RATE * 2 * 3))
+        assert [e for e in rest(socket) if e != "guesses"] == ["end", "silence", 1008]
+
+
+def test_a_lower_sample_rate_can_be_demanded(serve):
+    with serve(sample_rate=8000).websocket_connect("/listen") as socket:
+        socket.send_text(START.replace("8000", "8001"))
+        assert socket.receive_json()["code"] == "unsupported_rate"
+        assert closed(socket) == 1003
+
+
+def test_a_smaller_message_can_be_demanded(serve):
+    with hearing(serve(message_bytes=4096)) as socket:
+        socket.send_bytes(bytes(4097))
+        assert rest(socket) == ["too_big", 1009]
+
+
+def test_a_restart_gives_everybody_an_end(serve):
+    client = serve()
+    with hearing(client) as one, hearing(client) as two, client.websocket_connect("/listen") as early:
+        client.portal.call(client.app_state["audience"].dismiss, 5.0)
+        assert rest(one) == rest(two) == ["end", 1012]
+        assert rest(early) == [1012]  # nothing had begun
+
+
+def test_what_is_counted(serve):
+    client = serve()
+    with hearing(client) as socket:
+        socket.send_text("{")
+        rest(socket)
+    text = client.app_state["metrics"].render().decode()
+    for line in ("earprint_listeners 0.0", "earprint_heard_seconds_total 0.1", 'earprint_errors_total{kind="bad_json"} 1.0'):
+        assert f"\n{line}\n" in text

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
-import anyio
+import anyio.to_thread
 import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,8 +24,10 @@ from web.auth import Keys
 from web.errors import HANDLERS
 from web.guard import Guard
 from web.limits import Listeners, Rate
-from web.live import listen
+from web.live import Audience, Ears, listen
+from web.logs import Logged
 from web.metrics import Metrics
+from web.monitor import watch
 from web.routes import ROUTES, SMALLER
 from web.settings import Settings
 from web.turns import Turns
@@ -33,6 +35,7 @@ from web.turns import Turns
 logger = logging.getLogger("earprint.web")
 
 WARM_SECONDS, WARM_RATE = 3, 48_000  # of noise: enough to go through resampling, peaks, hashes and look-up once
+QUIET_SECONDS = 30.0  # for threads to end; `earprint serve` does not wait so long
 FRESH = "no-cache"  # our own files: asked for again each time, answered with 304
 LASTING = "public, max-age=86400"  # Bootstrap's: a day
 
@@ -62,18 +65,35 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Mount("/static", CachedFiles("web", "static", FRESH), name="static", middleware=[SMALLER]),
         Mount("/vendor", CachedFiles("bootstrap_wrapper", "../bootstrap", LASTING), name="vendor", middleware=[SMALLER]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers=HANDLERS, lifespan=lifespan)
+    return Starlette(routes=routes, middleware=[Middleware(Logged), Middleware(Guard)], exception_handlers=HANDLERS, lifespan=lifespan)
 
 
 @asynccontextmanager
 async def _lifespan(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     """Opens what all requests share. The engine warms up meanwhile, so that /health answers at once."""
-    with await run_in_threadpool(_library, settings) as library:
-        warm = asyncio.Event()
-        warming = asyncio.create_task(_warm(library.index, warm))
-        opened = {"settings": settings, "library": library, "warm": warm}
-        yield opened | _shared(settings, library)
-        await warming  # its thread reads the index, which is closed next
+    library = await run_in_threadpool(_library, settings)
+    warm = asyncio.Event()
+    warming = asyncio.create_task(_warm(library.index, warm))
+    shared: dict[str, Any] = {"settings": settings, "library": library, "warm": warm} | _shared(settings, library)
+    watching = asyncio.create_task(watch(shared["metrics"].loop_late))
+    yield shared
+    watching.cancel()
+    await run_in_threadpool(library.ingest.close)  # a file that is being decoded is given up: nothing of it is kept
+    if await _quiet(shared["ears"], shared["turns"], warming):
+        await run_in_threadpool(library.close)
+
+
+async def _quiet(ears: Ears, turns: Turns, warming: "asyncio.Task[None]") -> bool:
+    """Waits until no thread uses the index any more, which cannot be closed before. False when that takes too long."""
+    threads = anyio.to_thread.current_default_thread_limiter()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(QUIET_SECONDS):
+            await asyncio.to_thread(ears.close)
+            while not warming.done() or turns.working or threads.borrowed_tokens:
+                await asyncio.sleep(0.01)
+            return True
+    logger.warning("something is still running; what it has not committed is lost")
+    return False
 
 
 def _library(settings: Settings) -> Library:
@@ -81,13 +101,12 @@ def _library(settings: Settings) -> Library:
 
 
 def _shared(settings: Settings, library: Library) -> dict[str, Any]:
-    metrics, doors = Metrics(library.index.count), doors_of(settings)
-    metrics.listeners.set_function(lambda: doors["listeners"].count)
     cores = os.cpu_count() or 1
     return {
-        **doors,
-        "metrics": metrics,
-        "hearers": anyio.CapacityLimiter(cores),  # threads for live recognition: more than cores only take turns
+        **doors_of(settings),
+        "metrics": Metrics(library.index.stats),
+        "ears": Ears(cores),
+        "audience": Audience(),
         "turns": Turns(settings.decodes, settings.decodes_waiting),
     }
 

@@ -62,6 +62,7 @@ async def predict(request: Request) -> Response:
                 await run_in_threadpool(_keep, files[0], settings.data / "query")
         seconds = time.perf_counter() - begin
     request.state.metrics.predict.observe(seconds)
+    request.state.metrics.lookups.labels("file").inc()
     return JSONResponse({**answer.to_json(), "elapsed_ms": round(1000 * seconds, 1)})
 
 

@@ -13,6 +13,12 @@ WAITING_LIMIT = 100  # events that may be unsent; with guesses dropped these are
 KEPT = {"guesses": 0, "constellation": 40}  # how many of a type that new ones overtake still wait; of a picture its ten seconds
 
 
+def newest(events: list[Reply]) -> list[Reply]:
+    """The events of a server that is late: of its guesses only the latest."""
+    latest = next((event for event in reversed(events) if event["type"] == "guesses"), None)
+    return [event for event in events if event["type"] != "guesses" or event is latest]
+
+
 class Outbox:
     """Events on their way to one listener, in order. While it is slow, guesses and pictures that newer ones overtake are dropped.
 

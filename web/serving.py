@@ -2,15 +2,17 @@
 
 import socket
 import ssl
-from contextlib import suppress
+import sys
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from core.errors import EarprintError
+from web import logs
+from web.server import REQUEST_SECONDS, serve, serve_by_workers
 from web.settings import Settings
 
 NO_TOKEN = (
@@ -59,11 +61,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def listener(host: str, port: int) -> socket.socket:
-    """Raises EarprintError when the address cannot be had."""
+def listeners(host: str, port: int, workers: int) -> list[socket.socket]:
+    """A socket for each worker, all with one address, so that the kernel spreads connections over them; where it cannot, they share one.
+
+    Raises EarprintError when the address cannot be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        one = socket.create_server((host, port), family=family)
+        if workers == 1 or not sys.platform.startswith("linux"):
+            return [one] * workers
+        port = one.getsockname()[1]
+        one.close()  # it has made sure that nobody else has the port; those that share it would not have noticed
+        return [socket.create_server((host, port), family=family, reuse_port=True) for _ in range(workers)]
     except OSError as error:
         raise EarprintError(f"{error.strerror}; choose another with --host or --port") from error
 
@@ -72,21 +82,18 @@ def url_of(host: str, listener: socket.socket, tls: Tls) -> str:
     return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
-def run(listener: socket.socket, settings: Settings, tls: Tls) -> None:
-    """Serves until it is told to stop. The workers read their settings from the environment."""
-    config = config_of(settings, tls)
+def run(listeners: list[socket.socket], settings: Settings, tls: Tls) -> None:
+    """Serves until it is told to stop. Workers read the settings from the environment."""
     if settings.workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        serve_by_workers(listeners, partial(config_of, settings, tls))
     else:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
-            uvicorn.Server(config).run(sockets=[listener])
+        serve(config_of(settings, tls), listeners[0])
 
 
 def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
     return uvicorn.Config(
         "web.app:create_app",
         factory=True,
-        workers=settings.workers,
         ws="websockets-sansio",
         ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
         ws_max_size=settings.message_bytes + MESSAGE_SPARE,
@@ -96,5 +103,7 @@ def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
         server_header=False,
         ssl_keyfile=tls.keyfile,
         ssl_certfile=tls.certfile,
-        log_level="warning",
+        timeout_graceful_shutdown=REQUEST_SECONDS,
+        access_log=False,  # ours has no addresses in it
+        log_config=logs.config(settings.log),
     )

@@ -40,6 +40,10 @@ class Turns:
         finally:
             self._taken -= 1
 
+    @property
+    def working(self) -> bool:
+        return self._threads.borrowed_tokens > 0
+
     async def run(self, call: Callable[..., T], *args: object) -> T:
         """The result of `call(*args)`, in a thread, when it is its turn."""
         return await anyio.to_thread.run_sync(call, *args, limiter=self._threads)

@@ -1,0 +1,77 @@
+"""What has come from one listener and waits for its turn, and how late that makes the answers."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+WAITING_BYTES = 1 << 17  # of messages that may wait; 1.5 s of a microphone at 44.1 kHz
+
+
+class Inbox:
+    """Messages in order. Full after `WAITING_BYTES`: then nothing is read, and a fast sender is slowed down by its own network.
+
+    While a busy server lets them wait they add up, so that the next step takes them all at once: the later it is, the less a second
+    of sound costs.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: deque[str | bytes] = deque()
+        self._bytes = 0
+        self._arrived = 0.0  # when the first of those that wait did
+        self._some, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+
+    async def put(self, message: str | bytes) -> None:
+        """Waits while there is no room. One message always has room, however large."""
+        await self._room.wait()
+        if not self._waiting:
+            self._arrived = self._clock()
+        self._waiting.append(message)
+        self._bytes += len(message)
+        self._some.set()
+        if self._bytes >= WAITING_BYTES:
+            self._room.clear()
+
+    async def wait(self) -> float | None:
+        """Until there is something, or `wake` is called. When the first message came, if it had to be waited for."""
+        if self._some.is_set():
+            return None
+        await self._some.wait()
+        return self._arrived
+
+    def wake(self) -> None:
+        self._some.set()
+
+    def take(self) -> list[str | bytes]:
+        """All that waits."""
+        taken = list(self._waiting)
+        self._waiting.clear()
+        self._bytes = 0
+        self._some.clear()
+        self._room.set()
+        return taken
+
+
+class Lag:
+    """How far the answers are behind the sound, in seconds, by the sender's own measure.
+
+    Since nothing waited the last time, a microphone has sent a second of sound each second; what of it has not been heard is late. One
+    who sends faster than that is never told of a lag, and one who pauses is waited for, which starts anew.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._before: float | None = None  # seconds heard by then
+
+    def caught_up(self, at: float) -> None:
+        """Nothing waited, and then a message came."""
+        self._since, self._before = at, None
+
+    def after(self, heard: float) -> float:
+        """When so many seconds have been heard."""
+        if self._before is None:
+            self._before = heard
+        return max(0.0, self._clock() - self._since - (heard - self._before))
