@@ -128,9 +128,9 @@ def test_workers_share_a_library_and_a_port(folder, tmp_path, music):
             assert client.get("/tracks", headers=CLOSE).json()["total"] == len(music) + 1
 
         sockets = [stack.enter_context(listener(client)) for _ in range(12)]
+        wait_for(lambda: measured(client)[("earprint_heard_seconds_total",)] == 12 * HEARD_SECONDS)
         before = measured(client)
         assert before[("earprint_listeners",)] == 12
-        assert before[("earprint_heard_seconds_total",)] == 12 * HEARD_SECONDS
         assert before[("earprint_uploads_total", "added")] == 1
         assert before[("earprint_tracks",)] == len(music) + 1
 

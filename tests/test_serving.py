@@ -26,13 +26,29 @@ def test_a_public_address_needs_a_token_or_a_word(host, monkeypatch):
     serving.checked_settings(host, False)
 
 
-def test_a_port_in_use():
-    with serving.listener("127.0.0.1", 0) as taken, pytest.raises(EarprintError, match="in use"):
-        serving.listener("127.0.0.1", taken.getsockname()[1])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_in_use(workers):
+    """Also by workers of another server, who would share it."""
+    taken = serving.listeners("127.0.0.1", 0, workers)
+    try:
+        with pytest.raises(EarprintError, match="in use"):
+            serving.listeners("127.0.0.1", taken[0].getsockname()[1], 2)
+    finally:
+        for listener in taken:
+            listener.close()
+
+
+def test_workers_have_one_address():
+    listeners = serving.listeners("127.0.0.1", 0, 3)
+    assert len(listeners) == 3
+    assert len({listener.getsockname() for listener in listeners}) == 1
+    for listener in listeners:
+        listener.close()
 
 
 def test_urls():
-    with serving.listener("127.0.0.1", 0) as listener:
+    (listener,) = serving.listeners("127.0.0.1", 0, 1)
+    with listener:
         port = listener.getsockname()[1]
         assert serving.url_of("127.0.0.1", listener, Tls()) == f"http://127.0.0.1:{port}"
         assert serving.url_of("::1", listener, Tls(Path("key"), Path("cert"))) == f"https://[::1]:{port}"
