@@ -15,7 +15,7 @@ from web.openapi import PATHS
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "protocol.md").read_text()
 SOURCE = "\n".join(path.read_text() for layer in ("stream", "web") for path in (ROOT / layer).glob("*.py"))
-RAISED = r'(?:ApiError\(\d+, |unauthorized\(|_Refusal\(|_fail\(outbox, )"(\w+)"'
+RAISED = r'(?:ApiError\(\d+, |unauthorized\(|_Refusal\(|Dismissal\()"(\w+)"'
 
 
 def part(title):
