@@ -67,7 +67,7 @@ def serve():
 
 
 def make_app(settings):
-    index = SimpleNamespace(stats=lambda: {"tracks": 3})
+    index = SimpleNamespace(count=lambda: 3)
 
     @asynccontextmanager
     async def lifespan(app):

@@ -54,7 +54,7 @@ def session():
 
 
 def new_session(limits=protocol.LIMITS):
-    return Session(SimpleNamespace(stats=lambda: {"tracks": 3}, params=Params()), limits)
+    return Session(SimpleNamespace(count=lambda: 3, params=Params()), limits)
 
 
 def start(**changes):
