@@ -21,7 +21,7 @@ KNOWN, SECONDS = 8, 90.0  # tracks in the demo library, and their length
 PLAYED, HEARD_FROM = 4, 31.0  # the track that the microphone hears, from this second on
 UNKNOWN = 77  # the seed of music that is not in the library
 LISTENED_MS = 1_500  # before the picture of listening
-SETTLED_MS = 3_000  # after a match: the answer has arrived and the cursor moved
+SETTLED_MS = 4_000  # after a match: the answer has arrived and the cursor moved
 PATIENCE_MS = 30_000
 
 
@@ -30,7 +30,7 @@ class Screen(NamedTuple):
     options: dict[str, Any]  # of the browser's context
 
 
-DESKTOP, PHONE = {"width": 1280, "height": 640}, {"width": 390, "height": 844}  # CSS pixels
+DESKTOP, PHONE = {"width": 1280, "height": 840}, {"width": 390, "height": 844}  # CSS pixels
 LOCALE = {"locale": "en-GB", "timezone_id": "UTC"}
 SCREENS = (
     Screen("light", {"viewport": DESKTOP, "color_scheme": "light", **LOCALE}),

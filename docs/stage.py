@@ -30,9 +30,10 @@ START_SECONDS = 0.05  # between two looks at whether the server has started
 
 
 @contextmanager
-def serving(data: Path, **changes: Any) -> Iterator[str]:
-    """The address of a server of the library in `data`, with other settings than usual."""
-    config = uvicorn.Config(create_app(Settings(data=data, **changes)), host="127.0.0.1", port=0, log_level="error", ws="websockets-sansio")
+def serving(data: Path, port: int = 0, **changes: Any) -> Iterator[str]:
+    """The address of a server of the library in `data`, on any port that is free or on this one, with other settings than usual."""
+    app = create_app(Settings(data=data, **changes))
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="websockets-sansio")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ import pytest
 
 from core import Library
 from core.demo import demo_names, demo_track, write_audio
-from docs.stage import CHROMIUM, DENIED, FAKE_DEVICE, RATE, chromium, opened, recorded, serving, through_the_air
+from docs.stage import CHROMIUM, DENIED, FAKE_DEVICE, QUIET, RATE, chromium, opened, recorded, serving, through_the_air
 from docs.stage import hearing as browser_hearing
 
 KNOWN = 3  # tracks in the library: seeds 0, 1, 2 of `music`; the next seed is uploaded
@@ -23,6 +23,8 @@ if CHROMIUM is None and os.environ.get("CI") != "true":
     pytest.skip("no Chromium is installed: apt-get install chromium", allow_module_level=True)
 
 from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
+
+from tests.axe import violations  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,8 @@ def test_hears_a_track(playwright, address, known_sound):
         best = page.locator("#answer .best")
         expect(best.locator("[data-field=title]")).to_have_text(demo_names(PLAYED)[0])
         expect(listen_button(page)).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#sight-peaks")).to_have_text(re.compile(rf"^\d+ of \d+ peaks heard are in .{demo_names(PLAYED)[0]}.$"))
+        assert violations(page) == []
         listen_button(page).click()
         expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
         expect(best).to_have_attribute("data-verdict", "match")  # the answer stays
@@ -232,3 +236,107 @@ def test_fits_the_width(browser, address, width):
         small = "[...document.querySelectorAll('button, .btn, select, input:not(.visually-hidden)')]"
         small += ".map(e => e.getBoundingClientRect()).filter(r => r.width && (r.width < 44 || r.height < 44)).length"
         assert page.evaluate(small) == 0
+
+
+def test_goes_on_when_the_server_comes_back(playwright, music, known_sound, tmp_path):
+    with Library(tmp_path / "data") as library:
+        assert all(added.status == "added" for added in library.add(music[:KNOWN]))
+    with browser_hearing(playwright, known_sound) as browser:
+        page = browser.new_page()  # not `opened`: the browser itself complains of the server that is gone
+        with serving(tmp_path / "data") as address:
+            page.goto(address)
+            listen_button(page).click()
+            expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
+        expect(page.locator("#listen")).to_have_attribute("data-state", "reconnecting", timeout=MATCH_MS)
+        expect(page.locator("#answer [data-field=title]")).to_have_text(demo_names(PLAYED)[0])
+        with serving(tmp_path / "data", port=int(address.rstrip("/").rpartition(":")[2])):
+            expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=2 * MATCH_MS)
+            expect(page.locator("#history-list li")).to_have_count(1)
+            listen_button(page).click()
+
+
+def test_two_pages_listen_at_once(playwright, address, known_sound):
+    with browser_hearing(playwright, known_sound) as browser, opened(browser, address) as one, opened(browser, address) as other:
+        for page in (one, other):
+            listen_button(page).click()
+        for page in (one, other):
+            expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
+
+
+def test_hears_another_tab(playwright, address):
+    arguments = [*QUIET, "--auto-select-tab-capture-source-by-title=Radio", "--autoplay-policy=no-user-gesture-required"]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, ignore_default_args=["--mute-audio"])
+    try:
+        radio, page = browser.new_page(), browser.new_page()
+        radio.goto(f"{address}tracks")
+        radio.evaluate("document.title = 'Radio'; const all = new Audio('tracks/1/audio'); all.loop = true; all.play()")
+        page.goto(address)
+        page.get_by_text("Computer", exact=True).click()
+        listen_button(page).click()
+        expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
+    finally:
+        browser.close()
+
+
+def test_the_keyboard_is_enough(playwright, address, unknown_sound):
+    with hearing(playwright, address, unknown_sound) as page:
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.id") == "listen-button":
+                break
+        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#status")).to_have_text("Press to name what this computer plays.")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#listen")).to_have_attribute("data-state", "listening", timeout=MATCH_MS)
+        page.keyboard.press("Space")
+        expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+
+
+def test_says_that_music_is_absent_when_it_is_likely(page):
+    """Not before known music would have been named, not for silence, and no longer than the evidence says so."""
+    verdicts = """async (messages) => {
+        const { Heard } = await import("/static/js/heard.js");
+        const heard = new Heard();
+        return messages.map(([elapsed, absent, silent]) => {
+            heard.apply({ type: "guesses", elapsed, guesses: [], absent }, silent);
+            return heard.answer.verdict === "absent";
+        });
+    }"""
+    assert page.evaluate(verdicts, [[2, 1, False], [6, 1, False], [7, 1, False], [8, 0.7, False], [9, 0.5, False]]) == [0, 0, 1, 1, 0]
+    assert page.evaluate(verdicts, [[7, 1, True], [9, 1, False], [14, 1, False]]) == [0, 0, 1]
+
+
+def test_a_claim_has_to_be_made_again_after_a_break(page):
+    claims = """async () => {
+        const { Heard } = await import("/static/js/heard.js");
+        const heard = new Heard();
+        const at = (type, elapsed, more) => { heard.apply({ type, elapsed, guesses: [], ...more }, false); return Boolean(heard.match); };
+        const guess = { track: { id: 1 }, confidence: 1, offset: 0, speed: 1 };
+        const before = [at("match", 3, { guess }), at("guesses", 4)];
+        heard.resumed();
+        return [...before, at("guesses", 9), at("guesses", 11)];
+    }"""
+    assert page.evaluate(claims) == [True, True, True, False]
+
+
+def test_keeps_what_was_heard_with_gaps_and_for_table_programs(page):
+    track = {"id": 1, "title": "=1+1", "artist": 'The "Sums"', "album": "", "duration": 9}
+    entries = [
+        {"from": "2026-03-01T20:10:00Z", "to": "2026-03-01T20:12:00Z", "track": None},
+        {"from": "2026-03-01T20:00:00Z", "to": "2026-03-01T20:04:00Z", "track": track},
+    ]
+    page.evaluate("entries => localStorage.setItem('earprint.history', JSON.stringify(entries))", entries)
+    page.reload()
+    rows = page.locator("#history-list li")
+    expect(rows).to_have_text([re.compile("Not in this library"), "nothing heard for 6 min", re.compile(r"=1\+1")])
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[2] == """2026-03-01T20:00:00Z,2026-03-01T20:04:00Z,'=1+1,"The ""Sums\""",,1,,,"""
+    page.get_by_role("button", name="Clear").click()
+    expect(rows).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(3)

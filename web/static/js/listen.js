@@ -3,7 +3,6 @@ import { sendFile } from "./api.js";
 import { Heard, answerOfFile } from "./heard.js";
 import { Level } from "./level.js";
 import { Microphone } from "./microphone.js";
-import { ListenSocket } from "./socket.js";
 
 const BEHIND_SECONDS = 3; // of sound sent and not answered, from which on the server or the network is slow
 const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in the browser's memory
@@ -41,7 +40,7 @@ export class Listener {
     try {
       const source = await this.open(choice);
       if (attempt !== this.attempt) return source.close(); // cancelled while the browser was asking
-      this.listen(source);
+      await this.listen(source);
     } catch (error) {
       if (attempt !== this.attempt) return;
       if (this.file && error.name === "EncodingError") return this.ask(choice.file, attempt);
@@ -74,10 +73,12 @@ export class Listener {
     };
   }
 
-  listen(source) {
+  async listen(source) {
     this.source = source;
     this.muted = false;
     this.to("listening", "connecting");
+    const { ListenSocket } = await import("./socket.js"); // not before it is needed
+    if (this.source !== source) return; // stopped meanwhile
     this.socket = new ListenSocket(source.sampleRate, {
       onReady: (message) => this.ready(message),
       onMessage: (message) => this.message(message),
@@ -101,6 +102,8 @@ export class Listener {
   }
 
   fail(name, message) {
+    this.source?.close();
+    this.source = null;
     this.to("idle");
     this.view.problem(name, message);
   }
@@ -108,6 +111,7 @@ export class Listener {
   ready(message) {
     if (this.heard) this.heard.resumed();
     else this.heard = new Heard();
+    if (!this.source) return; // stopped meanwhile
     this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
     this.view.ready(message, this.source.sampleRate);
     this.view.answer(this.heard.answer);
@@ -139,8 +143,8 @@ export class Listener {
     const before = this.heard.match?.track;
     this.heard.apply(message, this.level.silent);
     const now = this.heard.match?.track;
-    if (now && now.id !== before?.id) this.to("matched", now);
-    if (before && !now) this.to("lost");
+    if (this.active && now && now.id !== before?.id) this.to("matched", now);
+    if (this.active && before && !now) this.to("lost");
     if (message.type === "guesses") this.view.weigh(message);
     this.show(this.heard.answer);
   }
