@@ -81,6 +81,19 @@ def uploaded(page: Any, stage: Set) -> None:
     show(page, "library")
 
 
+def deleted(page: Any, stage: Set) -> None:
+    page.get_by_role("searchbox").fill("r")
+    expect(page.locator("#tracks-found")).to_be_visible()
+    page.locator("#tracks [data-action=delete]").nth(1).click()
+    expect(page.locator("#tracks .gone")).to_be_visible()
+    show(page, "library")
+
+
+def programmers(page: Any, stage: Set) -> None:
+    page.locator("#help summary").click()
+    show(page, "help")
+
+
 def empty(page: Any, stage: Set) -> None:
     page.goto(stage.empty)
     show(page, "library")
@@ -106,8 +119,10 @@ SHOTS = (
     Shot("match", match, hears=PLAYED),
     Shot("absent", absent, hears=UNKNOWN),
     Shot("file", file),
+    Shot("programmers", programmers),
     Shot("empty", empty),
-    Shot("uploaded", uploaded),  # the last one: it changes the library
+    Shot("deleted", deleted),
+    Shot("uploaded", uploaded),  # these last, for they change the library
 )
 
 
