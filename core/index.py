@@ -34,7 +34,7 @@ from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
-LAYOUT = b"2"  # raise when postings are stored otherwise
+LAYOUT = b"3"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
 

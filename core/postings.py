@@ -6,9 +6,10 @@ postings are sorted by hash and split into `PARTS` equal ranges of hashes, each 
     group bits, postings    u32, u32
     starts                  u32 [groups + 1]    where the postings of each group of neighbouring hashes begin
     places                  u32 [postings]
-    low                     u8 [postings]       the lowest `group bits` of each posting's hash; filled up to whole u32
+    low                     u8 [...]            the lowest `group bits` of each posting's hash; filled up to whole u32
 
-That is five bytes a posting, and a run of neighbouring hashes is one run of postings in one part: it has one earlier band.
+`low` takes a byte a posting, half of one where 4 bits suffice, and nothing where each hash has a group of its own, as in a large library.
+That is four to five bytes a posting, and a run of neighbouring hashes is one run of postings in one part: it has one earlier band.
 """
 
 import struct
@@ -24,7 +25,8 @@ from core.hashes import BAND_STEP_BITS, HASH_BITS, STEP_BITS, Hashes
 
 PARTS = 64  # a power of two; a merge frees and takes pages part by part, so with fewer the file grows further beyond what is in it
 PART_BITS = HASH_BITS - PARTS.bit_length() + 1  # of a hash, that tell it from the others of its part
-MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte
+MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte at most
+HALF_BYTE = 4  # bits
 POSTINGS_PER_GROUP = 4  # about as many, so that the table of groups stays small beside the postings
 SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
@@ -190,7 +192,7 @@ def _is_sound_part(part: Part, first: int, frames: int) -> bool:
     if len(part) < len(EMPTY) or part[0] > PART_BITS or (part[1] and part[0] > MAX_GROUP_BITS):
         return False
     size, borders = int(part[1]), (1 << (PART_BITS - int(part[0]))) + 1
-    if len(part) != 2 + borders + size + -(-size // 4):
+    if len(part) != 2 + borders + size + _low_words(size, int(part[0])):
         return False
     starts, places = part[2 : 2 + borders], part[2 + borders : 2 + borders + size]
     in_order = starts[0] == 0 and starts[-1] == size and bool(np.all(starts[1:] >= starts[:-1]))
@@ -223,10 +225,35 @@ def _part(counts: NDArray[np.int64], places: NDArray[np.uint32]) -> Part:
     groups = max(len(places) // POSTINGS_PER_GROUP, 1).bit_length()
     group_bits = min(max(PART_BITS - groups, 0), MAX_GROUP_BITS)
     starts = np.append(0, np.cumsum(counts))[:: 1 << group_bits]
-    low = np.zeros(-(-len(places) // 4) * 4, np.uint8)
-    low[: len(places)] = np.repeat((np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8), counts)
-    part = np.concatenate([[group_bits, len(places)], starts, places, low.view(np.uint32)], dtype=np.uint32, casting="unsafe")
+    low = _packed(np.repeat((np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8), counts), group_bits)
+    part = np.concatenate([[group_bits, len(places)], starts, places, low], dtype=np.uint32, casting="unsafe")
     return read_part(part.tobytes())  # read-only as those that are stored, which is another type to numba
+
+
+def _packed(values: NDArray[np.uint8], bits: int) -> Part:
+    """u8 [n] below 1 << bits -> u32 [m]; the inverse is `_low`."""
+    room = np.zeros(_low_words(len(values), bits) * 4, np.uint8)
+    if bits > HALF_BYTE:
+        room[: len(values)] = values
+    elif bits:
+        room[: -(-len(values) // 2)] = values[::2]
+        room[: len(values) // 2] |= values[1::2] << HALF_BYTE
+    return room.view(np.uint32)
+
+
+def _low_words(count: int, bits: int) -> int:
+    """The u32 that `low` takes for so many postings."""
+    return -(-count // 4) if bits > HALF_BYTE else -(-count // 8) if bits else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _low(low, k, bits):  # type: ignore[no-untyped-def]
+    """The k-th value of `low`."""
+    if bits > HALF_BYTE:
+        return np.int64(low[k])
+    if bits:
+        return (np.int64(low[k >> 1]) >> np.int64((k & 1) << 2)) & 15
+    return np.int64(0)
 
 
 @njit(cache=True, nogil=True)
@@ -289,7 +316,7 @@ def _sum_slots(part, number, slot_starts, slot_tracks, cells, counts, totals):  
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
             slot = _slot_of(places[k], slot_starts, cells)
-            hash_ = (number << PART_BITS) | (group << group_bits) | low[k]
+            hash_ = (number << PART_BITS) | (group << group_bits) | _low(low, k, group_bits)
             counts[slot] += 1
             totals[slot] += _mixed(hash_, places[k] - slot_starts[slot])
 
@@ -301,7 +328,7 @@ def _tally(part, slot_starts, slot_tracks, cells, counts):  # type: ignore[no-un
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
             if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
-                counts[(group << group_bits) | low[k]] += 1
+                counts[(group << group_bits) | _low(low, k, group_bits)] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -311,7 +338,7 @@ def _move(part, slot_starts, slot_tracks, cells, base, ends, out):  # type: igno
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
             if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
-                hash_ = (group << group_bits) | low[k]
+                hash_ = (group << group_bits) | _low(low, k, group_bits)
                 out[ends[hash_]] = places[k] + base
                 ends[hash_] += 1
 
@@ -368,7 +395,7 @@ def _collect(hashes, frames, reach, step_reach, parts, slot_starts, slot_tracks,
                     for k in range(starts[group], starts[last_group + 1]):
                         while k >= starts[group + 1]:
                             group += 1
-                        hash_ = (group << group_bits) | low[k]
+                        hash_ = (group << group_bits) | _low(low, k, group_bits)
                         if hash_ < first or hash_ > last:
                             continue
                         slot = _slot_of(places[k], slot_starts, cells)

@@ -221,3 +221,27 @@ def test_every_place_finds_its_slot():
     ends, _, cells = Line(slots, 100_000).columns
     for place in [*starts, 69, 71, 4095, 4096, 89_999, 99_999]:
         assert postings._slot_of(place, ends, cells) == np.searchsorted(starts, place, side="right") - 1
+
+
+@pytest.mark.parametrize("bits", range(postings.MAX_GROUP_BITS + 1))
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 100])
+def test_the_lowest_bits_come_back(bits, count):
+    values = np.random.default_rng(count).integers(0, 1 << bits, count).astype(np.uint8)
+    packed = postings._packed(values, bits)
+    assert len(packed) == postings._low_words(count, bits)
+    assert [postings._low.py_func(packed.view(np.uint8), k, bits) for k in range(count)] == values.tolist()
+
+
+@pytest.mark.parametrize(("count", "parts", "bits"), [(2_000, PARTS, 8), (60_000, PARTS, 7), (16_000, 1, 3), (200_000, 1, 0)])
+def test_postings_are_found_whatever_the_width_of_their_lowest_bits(count, parts, bits):
+    """Few postings have many hashes a group, many have one."""
+    rng = np.random.default_rng(count)
+    hashes = np.zeros(count, HASH)
+    hashes["hash"] = (rng.integers(0, parts, count) << PART_BITS) | (rng.integers(0, 256, count) << STEP_BITS) | rng.integers(1, 64, count)
+    hashes["frame"] = rng.integers(0, 5_000, count)
+    segment = build([(7, hashes)])
+    assert {int(part[0]) for part in segment.parts[:parts]} == {bits}
+    query = np.zeros(500, HASH)
+    query["hash"] = np.unique(hashes["hash"])[:500]
+    found = postings.lookup([segment], query, 0, 0, ALL)
+    np.testing.assert_array_equal(np.sort(found["offset"]), np.sort(hashes["frame"][np.isin(hashes["hash"], query["hash"])]))
