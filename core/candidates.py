@@ -6,6 +6,7 @@ hashed again: no new analysis, only look-ups. A candidate is then a line through
     track frame = place + speed * (query frame - now)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from core.params import Params
 from core.postings import Hits
 from core.spectrogram import band_hertz
 
+WARP_FAN = 4  # earlier peaks that a peak is paired with under a warp
 OFFSET_BIN = 2  # frames that offsets are counted in; neighbouring bins are added
 CENTS_PER_OCTAVE = 1200.0
 
@@ -25,6 +27,7 @@ CANDIDATE = np.dtype([("track", "<u4"), ("place", "<f4"), ("speed", "<f4"), ("pi
 """place: the track's frame heard at the query's frame `now`; speed: heard / reference tempo; pitch: heard less reference, cents."""
 
 Candidates = NDArray[np.void]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def hash_query(peaks: Peaks, first: int, now: int, params: Params, warp: Warp = 
     band = peaks["band"]
     fan = params.query_fan
     if warp != PLAIN:
-        fan = params.reference_fan
+        fan = WARP_FAN
         frame = np.rint(frame * warp.speed).astype(np.int32)
         band = move_bands(band, -warp.pitch, params)
         inside = (band >= 0) & (band <= params.n_mels - 1)
@@ -68,11 +71,16 @@ def move_bands(band: NDArray[np.uint8], cents: float, params: Params) -> NDArray
     return np.asarray(table[band])
 
 
-def nominate(hits: Hits, count: int, warp: Warp = PLAIN) -> Candidates:
-    """The `count` places with most hits, one for each neighbourhood of offsets. hits: HIT [n], frames relative to `now`."""
-    key = (hits["track"].astype(np.int64) << 32) | (hits["offset"].astype(np.int64) // OFFSET_BIN + (1 << 30))
+def places(hits: Hits) -> Places:
+    """HIT [n] -> the track and the bin of offsets that each hit speaks for, as one number."""
+    return np.asarray(_places(hits["track"], hits["offset"]))
+
+
+def nominate(of_hits: Sequence[Places], count: int, warp: Warp = PLAIN) -> Candidates:
+    """The `count` places with most hits, one for each neighbourhood of offsets. of_hits: int64 [n] each, as `places` gives them."""
+    key = np.concatenate(of_hits)
     key.sort()
-    bins, votes = _count_runs(key)
+    bins, votes = _count_runs(key, count)
     best = np.argsort(-votes, kind="stable")[:count]
     out = np.zeros(len(best), CANDIDATE)
     out["track"] = bins[best] >> 32
@@ -82,8 +90,18 @@ def nominate(hits: Hits, count: int, warp: Warp = PLAIN) -> Candidates:
 
 
 @njit(cache=True, nogil=True)
-def _count_runs(key):  # type: ignore[no-untyped-def]
-    """Sorted keys -> the keys whose count, with the next key's, is not exceeded by a neighbouring pair; and those counts."""
+def _places(track, offset):  # type: ignore[no-untyped-def]
+    """Track and bin of offsets as one number: int64 [n]."""
+    key = np.empty(len(track), np.int64)
+    for i in range(len(track)):
+        key[i] = (np.int64(track[i]) << 32) | (offset[i] // OFFSET_BIN + (1 << 30))
+    return key
+
+
+@njit(cache=True, nogil=True)
+def _count_runs(key, wanted):  # type: ignore[no-untyped-def]
+    """Sorted keys -> the keys whose count, with the next key's, is not exceeded by a neighbouring pair, and those counts; of all such
+    keys at least the `wanted` with the highest counts."""
     n = len(key)
     bins, counts = np.empty(n, np.int64), np.empty(n, np.int32)
     m = 0
@@ -93,15 +111,25 @@ def _count_runs(key):  # type: ignore[no-untyped-def]
         else:
             bins[m], counts[m] = key[i], 1
             m += 1
+    most = 0
     pairs = np.empty(m, np.int32)
     for i in range(m):
         follows = i + 1 < m and bins[i + 1] == bins[i] + 1
         pairs[i] = counts[i] + (counts[i + 1] if follows else 0)
+        most = max(most, pairs[i])
     kept = 0
+    of_count = np.zeros(most + 1, np.int64)
     for i in range(m):
         before = pairs[i - 1] if i and bins[i - 1] == bins[i] - 1 else 0
         after = pairs[i + 1] if i + 1 < m and bins[i + 1] == bins[i] + 1 else 0
         if pairs[i] > before and pairs[i] >= after:
             bins[kept], counts[kept] = bins[i], pairs[i]
+            of_count[pairs[i]] += 1
             kept += 1
-    return bins[:kept], counts[:kept]
+    least = most
+    enough = of_count[least]
+    while least > 0 and enough < wanted:
+        least -= 1
+        enough += of_count[least]
+    chosen = np.flatnonzero(counts[:kept] >= least)
+    return bins[chosen], counts[chosen]

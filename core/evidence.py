@@ -2,8 +2,9 @@
 
 The reference's peaks are laid over the levels heard, at the candidate's place, speed and pitch. How loud is it where they should be,
 against what is usual for that band and that moment of the query? `Field` turns levels into that: each cell's presence, a number from 0
-to 1 that a loud cell saturates, less its mean over the query. The fit is the sum of presences over the candidate's peaks in units of
-its standard deviation under chance; it is looked for over small changes of place, speed and pitch.
+to 1 that a loud cell saturates, less a share of what is around it, so that a long note or a broad noise is no peak. The fit is the sum
+of presences over the candidate's peaks in units of its standard deviation under chance; it is looked for over small changes of place,
+speed and pitch.
 """
 
 from collections.abc import Sequence
@@ -21,16 +22,20 @@ from core.index import Track
 from core.params import Params
 from core.spectrogram import band_hertz
 
-QUIETEST = -60.0  # 1/4 dB; levels below count as this, so that silence does not widen a band's spread
+QUIETEST = -60  # 1/4 dB; levels below count as this, so that silence does not widen a band's spread
 SPREAD_FLOOR = 2.0  # 1/4 dB, added to a band's standard deviation
 PRESENCE_MIDDLE = 1.0  # standard deviations over the mean at which a cell is half present
 PRESENCE_SLOPE = 3.0  # per standard deviation
 VARIANCE_FLOOR = 1e-4  # added to the presences' variance
+CONTRAST = 0.5  # share of the mean presence around a cell that is taken from it, in time and again in frequency
+CONTRAST_FRAMES = 12  # frames to either side that are around
+CONTRAST_BANDS = 5  # bands to either side; the very next ones hold the same peak
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 
 COARSE_OFFSETS = np.arange(-3.0, 3.1, 1.0)  # frames
 COARSE_SPEEDS = np.array([0.992, 1.0, 1.008])  # of the candidate's speed
-COARSE_SHIFTS = np.array([-1.0, 0.0, 1.0])  # bands
+QUICK_OFFSETS, QUICK_SPEEDS = COARSE_OFFSETS[::2], np.ones(1)
+CLOSE_LOOKS = 12  # candidates, the best by the quick grid, that the coarse grid is tried on
 FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one after the other
     (np.arange(-1.0, 1.1, 0.25), 1.0 + np.arange(-0.012, 0.0121, 0.002), (0.0,)),
     (np.zeros(1), np.ones(1), tuple(range(-24, 25, 4))),
@@ -38,15 +43,16 @@ FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one afte
 )
 
 WARP_COST = 1.0  # fit taken from a candidate at another speed or pitch: there are many of them, and few records are played so
+ODD_COST = 1.0  # and more from one whose pitch has nothing to do with its speed
 PLAIN_SPEED = 0.012  # up to which a speed counts as the reference's
 PLAIN_CENTS = 25.0
 PAST_SHARE = 0.4  # of the fit expected of the last seconds that a candidate which still plays has at least, give or take
 RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
-TAIL_START = 0.3  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
-TAIL_SCALE = 0.25
-EVEN_BITS = 7.0  # bits at which a guess is as likely right as wrong
-CONFIDENCE_SLOPE = 1.45  # natural log odds a bit
+TAIL_START = 0.09  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
+TAIL_SCALE = 0.263
+EVEN_BITS = 6.0  # bits at which a guess is as likely right as wrong
+CONFIDENCE_SLOPE = 1.8  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
@@ -68,6 +74,14 @@ JUDGED = np.dtype(
 recent: the fit of the shortest window, less the least that the whole makes one expect there."""
 
 Judged = NDArray[np.void]
+
+
+SIGMOID_STEPS = 64  # a standard deviation
+SIGMOID_ZERO = 512  # the step of a cell as loud as usual
+SIGMOID = (
+    1.0 / (1.0 + np.exp(-PRESENCE_SLOPE * ((np.arange(2 * SIGMOID_ZERO) - SIGMOID_ZERO) / SIGMOID_STEPS - PRESENCE_MIDDLE)))
+).astype(np.float32)
+"""The presence of a cell by its level, in a table: exponentials of all cells would cost more than all else."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +122,10 @@ class Field:
     def of(cls, levels: Levels, first: int) -> "Field":
         """levels: int8 [t, n_mels], frame `first` and on."""
         sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
-        presence = _presence(np.ascontiguousarray(levels), sounding)
-        heard = presence[sounding]
-        if not len(heard):
-            return cls(presence, VARIANCE_FLOOR, first)
-        presence[sounding] -= heard.mean(dtype=np.float64).astype(np.float32)
-        return cls(presence, float(heard.var(dtype=np.float64)) + VARIANCE_FLOOR, first)
+        if not sounding.any():
+            return cls(np.zeros(levels.shape, np.float32), VARIANCE_FLOOR, first)
+        presence, variance = _presence(np.maximum(levels, np.int8(QUIETEST)), sounding, SIGMOID)
+        return cls(presence, variance + VARIANCE_FLOOR, first)
 
     @property
     def end(self) -> int:
@@ -129,24 +141,30 @@ def judge(
     """
     out = np.zeros(len(candidates), JUDGED)
     frame, band, edges = _laid_out(candidates, constellations, params)
-    found = _coarse(
-        frame, band, edges, candidates["speed"], field.presence, field.end - now, windows,
-        COARSE_SPEEDS, COARSE_OFFSETS, COARSE_SHIFTS, field.variance,
-    )  # fmt: skip
+    all_of_them = np.arange(len(candidates))
+    cells = np.floor(band + 0.5).astype(np.int32)
+    heard = (frame, cells, edges, candidates["speed"], field.presence, field.end - now, windows, field.variance)
+    found = _coarse(all_of_them, *heard, QUICK_SPEEDS, QUICK_OFFSETS)
+    best = np.argsort(-found[:, 0], kind="stable")[:CLOSE_LOOKS]
+    found[best] = _coarse(best, *heard, COARSE_SPEEDS, COARSE_OFFSETS)
     out["track"] = candidates["track"]
     out["peaks"] = found[:, 1]
     out["speed"] = candidates["speed"] * found[:, 3]
     out["place"] = candidates["place"] - found[:, 2] * out["speed"]
     out["pitch"] = candidates["pitch"] + found[:, 4] * _cents_a_band(params)
-    out["fit"] = found[:, 0] - WARP_COST * is_warped(out)
+    out["fit"] = found[:, 0] - warp_cost(out)
     expected = found[:, 0] * np.sqrt(found[:, 6] / np.maximum(found[:, 1], 1.0))
     out["recent"] = found[:, 5] - PAST_SHARE * expected
     return out
 
 
-def is_warped(judged: Judged) -> NDArray[np.bool_]:
-    """Whether each is heard at another speed or pitch than the reference's."""
-    return np.asarray((np.abs(judged["speed"] - 1.0) > PLAIN_SPEED) | (np.abs(judged["pitch"]) > PLAIN_CENTS))
+def warp_cost(judged: Judged) -> NDArray[np.float32]:
+    """Fit taken from each for its speed and pitch: nothing at the reference's own; less where only one of them is changed, or both as by
+    a record that turns faster, than where they have nothing to do with each other."""
+    same_speed, same_pitch = np.abs(judged["speed"] - 1.0) <= PLAIN_SPEED, np.abs(judged["pitch"]) <= PLAIN_CENTS
+    record = np.abs(judged["pitch"] - CENTS_PER_OCTAVE * np.log2(np.maximum(judged["speed"], 0.5))) <= PLAIN_CENTS
+    warped = WARP_COST * ~(same_speed & same_pitch) + ODD_COST * ~(same_speed | same_pitch | record)
+    return np.asarray(warped, np.float32)
 
 
 def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, params: Params) -> None:
@@ -192,12 +210,11 @@ def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
         return False
     row = 256 + 2 * TWIN_REACH  # bands a frame, with a margin, so that a neighbouring band is never another frame
     cells = (peaks["frame"].astype(np.int64) + round(shift)) * row + peaks["band"]
-    others = other["frame"].astype(np.int64) * row + other["band"]
-    reach = range(-TWIN_REACH, TWIN_REACH + 1)
+    others = np.sort(other["frame"].astype(np.int64) * row + other["band"])
     found = np.zeros(len(cells), bool)
-    for df in reach:
-        for db in reach:
-            found |= np.isin(cells, others + df * row + db)
+    for near in range(-TWIN_REACH, TWIN_REACH + 1):  # frames
+        at = cells + near * row
+        found |= np.searchsorted(others, at - TWIN_REACH) < np.searchsorted(others, at + TWIN_REACH, side="right")
     return bool(found.mean() >= TWIN_SHARE)
 
 
@@ -230,74 +247,129 @@ def _cents_a_band(params: Params) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _presence(levels, sounding):  # type: ignore[no-untyped-def]
-    """int8 [t, n_mels] -> float32: each cell against its band's mean and spread and its frame's mean, through a sigmoid; 0 in frames
-    without sound, which say nothing of the others."""
+def _presence(levels, sounding, sigmoid):  # type: ignore[no-untyped-def]
+    """int8 [t, n_mels] -> float32 [t, n_mels], and the variance: each cell against its band's mean and spread and its frame's mean, through
+    a sigmoid, less what is around it; 0 in frames without sound, which say nothing of the others."""
     frames, bands = levels.shape
-    mean, spread = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
-    count = np.float32(0.0)
+    sums, squares = np.zeros(bands, np.int32), np.zeros(bands, np.int32)
+    count = 0
     for t in range(frames):
         if sounding[t]:
             count += 1
             for b in range(bands):
-                x = max(np.float32(levels[t, b]), np.float32(QUIETEST))
-                mean[b] += x
-                spread[b] += x * x
-    out = np.zeros((frames, bands), np.float32)
-    if count == 0:
-        return out
+                x = np.int32(levels[t, b])
+                sums[b] += x
+                squares[b] += x * x
+    mean, spread = np.empty(bands, np.float32), np.empty(bands, np.float32)
     for b in range(bands):
-        mean[b] /= count
-        spread[b] = 1.0 / (np.sqrt(max(spread[b] / count - mean[b] * mean[b], np.float32(0.0))) + SPREAD_FLOOR)
+        mean[b] = sums[b] / count
+        spread[b] = SIGMOID_STEPS / (np.sqrt(squares[b] / count - (sums[b] / count) ** 2) + SPREAD_FLOOR)
+    mean_of_all = sums.sum() / count
+    raw = np.zeros((frames, bands), np.float32)
+    totals = np.zeros(bands, np.float32)
+    last = len(sigmoid) - 1
     for t in range(frames):
         if not sounding[t]:
             continue
-        of_frame = np.float32(0.0)
+        of_frame = np.int32(0)
         for b in range(bands):
-            of_frame += max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b]
-        of_frame /= bands
+            of_frame += np.int32(levels[t, b])
+        above = np.float32((of_frame - mean_of_all) / bands)
         for b in range(bands):
-            z = (max(np.float32(levels[t, b]), np.float32(QUIETEST)) - mean[b] - of_frame) * spread[b]
-            out[t, b] = 1.0 / (1.0 + np.exp(-np.float32(PRESENCE_SLOPE) * (z - np.float32(PRESENCE_MIDDLE))))
-    return out
+            z = (np.float32(levels[t, b]) - mean[b] - above) * spread[b]
+            raw[t, b] = sigmoid[min(max(np.int32(z) + SIGMOID_ZERO, 0), last)]
+        for b in range(bands):
+            totals[b] += raw[t, b]
+    level = np.float32(totals.sum() / (count * bands))
+    for t in range(frames):
+        if sounding[t]:
+            for b in range(bands):
+                raw[t, b] -= level
+    return _contrast(raw, sounding)
 
 
 @njit(cache=True, nogil=True)
-def _coarse(frame, band, edges, own_speeds, presence, ahead, windows, speeds, offsets, shifts, variance):  # type: ignore[no-untyped-def]
-    """For each candidate the best (fit, peaks, offset, speed ratio, shift) over the grid and the windows, and there the (fit, peaks) of
-    the shortest window: float64 [n, 7].
+def _contrast(raw, sounding):  # type: ignore[no-untyped-def]
+    """Takes from each cell a share of the mean of those around it; also gives the variance of what is left. What is off the edges is 0."""
+    frames, bands = raw.shape
+    out = np.zeros((frames, bands), np.float32)
+    over_time = np.zeros(bands, np.float32)
+    share_frames = np.float32(CONTRAST / (2 * CONTRAST_FRAMES))
+    share_bands = np.float32(CONTRAST / (2 * (CONTRAST_BANDS - 1)))
+    row = np.zeros(bands + 2 * CONTRAST_BANDS, np.float32)
+    around = np.empty(bands, np.float32)
+    sums, squares = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
+    count = 0
+    for t in range(-CONTRAST_FRAMES, frames):
+        if t + CONTRAST_FRAMES < frames:
+            for b in range(bands):
+                over_time[b] += raw[t + CONTRAST_FRAMES, b]
+        if t > CONTRAST_FRAMES:
+            for b in range(bands):
+                over_time[b] -= raw[t - CONTRAST_FRAMES - 1, b]
+        if t < 0 or not sounding[t]:
+            continue
+        row[CONTRAST_BANDS : CONTRAST_BANDS + bands] = raw[t]
+        around[:] = 0.0
+        for d in range(2, CONTRAST_BANDS + 1):
+            for b in range(bands):
+                around[b] += row[b + CONTRAST_BANDS - d] + row[b + CONTRAST_BANDS + d]
+        for b in range(bands):
+            x = raw[t, b] - share_frames * (over_time[b] - raw[t, b]) - share_bands * around[b]
+            out[t, b] = x
+            sums[b] += x
+            squares[b] += x * x
+        count += bands
+    mean = sums.sum() / count
+    for t in range(frames):
+        if sounding[t]:
+            for b in range(bands):
+                out[t, b] -= np.float32(mean)
+    return out, squares.sum() / count - mean * mean
 
-    frame: track frames after the candidate's place, ascending; ahead: frames of the field that lie after `now`.
+
+@njit(cache=True, nogil=True)
+def _coarse(which, frame, band, edges, own_speeds, presence, ahead, windows, variance, speeds, offsets):  # type: ignore[no-untyped-def]
+    """For each candidate in `which` the best (fit, peaks, offset, speed ratio, shift) over the grid, the windows and shifts of a band, and
+    there the (fit, peaks) of the shortest window: float64 [n, 7].
+
+    frame: track frames after the candidate's place, ascending; band: as heard; ahead: frames of the field that lie after `now`.
     """
     frames, bands = presence.shape
     now = frames - ahead
-    out = np.zeros((len(own_speeds), 7), np.float64)
-    for c in range(len(own_speeds)):
-        best = np.float64(-99.0)
+    out = np.zeros((len(which), 7), np.float64)
+    fit, recent = np.zeros(3), np.zeros(3)
+    for row in range(len(which)):
+        c = which[row]
+        best = -99.0
         for speed in speeds:
             slowness = np.float32(1.0 / (own_speeds[c] * speed))
-            for shift in shifts:
-                for offset in offsets:
-                    total, n, w = np.float64(0.0), 0, 0
-                    recent, recent_n = np.float64(0.0), 0
-                    to_row = np.float32(offset + 0.5 + now)
-                    for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
-                        t = int(np.floor(frame[i] * slowness + to_row)) if i >= edges[c] else -1
-                        while w < len(windows) and (t < 0 or t < frames - windows[w]):
-                            fit = total / np.sqrt((n + PRIOR_PEAKS) * variance)
-                            if w == 0:
-                                recent, recent_n = fit, n
-                            if fit > best:
-                                best = fit
-                                out[c, 0], out[c, 1], out[c, 2], out[c, 3], out[c, 4] = fit, n, offset, speed, shift
-                                out[c, 5], out[c, 6] = recent, recent_n
-                            w += 1
-                        if t < 0 or w == len(windows):
-                            break
-                        b = int(np.floor(band[i] + shift + np.float32(0.5)))
-                        if t < frames and b >= 0 and b < bands:
-                            total += presence[t, b]
-                            n += 1
+            for offset in offsets:
+                low, middle, high = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+                n, w, recent_n = 0, 0, 0
+                to_row = np.float32(offset + 0.5 + now)
+                for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
+                    at = frame[i] * slowness + to_row if i >= edges[c] else np.float32(-1.0)
+                    t = np.int32(at) if at >= 0 else -1
+                    while w < len(windows) and (t < 0 or t < frames - windows[w]):
+                        scale = 1.0 / np.sqrt((n + PRIOR_PEAKS) * variance)
+                        fit[0], fit[1], fit[2] = low * scale, middle * scale, high * scale
+                        if w == 0:
+                            recent[:], recent_n = fit, n
+                        for shift in range(3):
+                            if fit[shift] > best:
+                                best = fit[shift]
+                                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = best, n, offset, speed
+                                out[row, 4], out[row, 5], out[row, 6] = shift - 1, recent[shift], recent_n
+                        w += 1
+                    if t < 0 or w == len(windows):
+                        break
+                    b = band[i]
+                    if t < frames and b >= 1 and b < bands - 1:
+                        low += presence[t, b - 1]
+                        middle += presence[t, b]
+                        high += presence[t, b + 1]
+                        n += 1
     return out
 
 

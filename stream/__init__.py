@@ -10,18 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stream.matcher import End, Event, Guesses, Lost, Match, Matcher
+    from stream.events import End, Guesses, Lost, Match
+    from stream.matcher import Event, Matcher
     from stream.protocol import Session
     from stream.recognizer import Answer, Recognizer, identify, recognize
     from stream.sight import Seen
 
 _HOME = {
     "Answer": "recognizer",
-    "End": "matcher",
+    "End": "events",
     "Event": "matcher",
-    "Guesses": "matcher",
-    "Lost": "matcher",
-    "Match": "matcher",
+    "Guesses": "events",
+    "Lost": "events",
+    "Match": "events",
     "Matcher": "matcher",
     "Recognizer": "recognizer",
     "Seen": "sight",

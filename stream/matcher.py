@@ -5,35 +5,36 @@ are hashed and looked up, once; the hits of the last seconds vote; the best cand
 constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few candidates.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candidates import CANDIDATE, Candidates, Warp, hash_query, nominate
-from core.constellation import PEAK, Levels, Peaks
+from core.candidates import CANDIDATE, Candidates
+from core.constellation import Levels, Peaks
 from core.errors import MissingError
 from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index, Track
-from core.postings import HIT
 from core.warps import DECOYS, WARPS
+from stream.events import End, Guesses, Lost, Match
+from stream.search import Search
 from stream.sight import Seen, Sight
 
-LIVE_LOOK = 11  # frames from a look to the next, live: 0.26 s
+LIVE_LOOK = 11  # frames from a look to the next, live, while there is news: 0.26 s
+CALM_LOOK = 21  # frames, when nothing has changed for a window: 0.49 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
-HIT_SECONDS = 4.0  # for which a hit can vote
-LOOKUP_BUDGET = 1_000  # postings read for a frame of sound at most
-NOMINEES = 24  # candidates from plain hits at each look
-WARP_NOMINEES = 4  # from each warp
-WARP_SECONDS = 5.0  # of peaks that are hashed again for a warp
-WARPS_PER_LOOK = 4  # tried at each look, in turn
+NOMINEES = 40  # candidates from plain hits at each look
+WARP_NOMINEES = 6  # from each warp
+LIVE_WARPS = 1  # tried at each look, in turn
 DECOY_NOMINEES = 8  # from each decoy
-FEW_TRACKS = 16  # among the candidates: with fewer, decoys stand in for the rivals that a larger library would have
+FEW_TRACKS = 40  # in the library: with fewer, decoys stand in for the rivals that a larger one would have
 WATCHED = 12  # candidates kept from look to look
 WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
+SAME_SPEED = 0.01
+SAME_CENTS = 30.0
 PAST = -1.0  # `recent` below which a candidate was playing and no longer is
 FEW_PEAKS = 8  # that say nothing: a chord may be any song's
 BITS_A_PEAK = 0.6  # that each further one can say at most
@@ -48,86 +49,29 @@ SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
 
 NO_FITS = np.zeros(0, np.float32)
 
-
-@dataclass(frozen=True)
-class Guesses:
-    """What may be playing, best first."""
-
-    elapsed: float
-    guesses: tuple[Guess, ...]
-    absent: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {"type": "guesses", "elapsed": round(self.elapsed, 3), **_answer_json(self.guesses, self.absent)}
-
-
-@dataclass(frozen=True)
-class Match:
-    """A claim."""
-
-    elapsed: float
-    guess: Guess
-
-    def to_json(self) -> dict[str, Any]:
-        return {"type": "match", "elapsed": round(self.elapsed, 3), "guess": self.guess.to_json()}
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The claimed track (its id) is no longer playing, or the claim proved wrong."""
-
-    elapsed: float
-    track: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {"type": "lost", "elapsed": round(self.elapsed, 3), "track": self.track}
-
-
-@dataclass(frozen=True)
-class End:
-    """All was heard. match: the claim that stands, else the last one made, else None."""
-
-    elapsed: float
-    match: Guess | None
-    guesses: tuple[Guess, ...]
-    absent: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "type": "end",
-            "elapsed": round(self.elapsed, 3),
-            "match": self.match and self.match.to_json(),
-            **_answer_json(self.guesses, self.absent),
-        }
-
-
 Event = Guesses | Match | Lost | End | Seen
-
-
-def _answer_json(guesses: tuple[Guess, ...], absent: float) -> dict[str, Any]:
-    return {"guesses": [g.to_json() for g in guesses], "absent": round(absent, 6)}
 
 
 class Matcher:
     """Feed it peaks and levels as a `Fingerprinter` gives them out, then `finish`.
 
-    State: the peaks, levels and hits of the last seconds; the candidates under watch; the claim; the best guess for each track so far.
+    State: the search; the levels of the last seconds; the candidates under watch; the claim; the best guess for each track so far.
     """
 
-    def __init__(self, index: Index, look: int = LIVE_LOOK, sight: Sight | None = None) -> None:
-        """look: frames from a look to the next; sight: to tell at each look what it sees."""
+    def __init__(self, index: Index, look: int = LIVE_LOOK, warps: int = LIVE_WARPS, sight: Sight | None = None) -> None:
+        """look: frames from a look to the next; warps: how many are tried at one; sight: to tell at each look what it sees."""
         self.index = index
         self.params = index.params
         self.guesses: tuple[Guess, ...] = ()
         self.absent = 1.0
-        self._look = look
+        self._look, self._warps = look, warps
         self._sight = sight
         self._window = self._frames(WINDOW_SECONDS)
         self._now = 0  # frames looked at
-        self._peaks = np.zeros(0, PEAK)
+        self._changed = 0  # frame at which a claim was last made or lost
+        self._search = Search(index)
         self._levels: Levels = np.zeros((0, self.params.n_mels), np.int8)
         self._levels_from = 0
-        self._hits = np.zeros(0, HIT)
         self._watched = np.zeros(0, CANDIDATE)
         self._turn = 0  # of the warps
         self._claim: Guess | None = None
@@ -138,12 +82,16 @@ class Matcher:
 
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
         """peaks: PEAK [k], levels: int8 [t, n_mels] of the next frames; upto: frames whose peaks are decided."""
-        self._peaks = np.concatenate([self._peaks, peaks])
+        self._search.feed(peaks)
         self._levels = np.concatenate([self._levels, levels])
         events: list[Event] = []
-        while self._now + self._look <= upto:
-            events += self._look_at(self._now + self._look, LIVE_EXTRA_BITS)
+        while self._next_look() <= upto:
+            events += self._look_at(self._next_look(), LIVE_EXTRA_BITS, self._warps)
         return events
+
+    def _next_look(self) -> int:
+        calm = self._now - self._changed >= self._window
+        return self._now + (max(self._look, CALM_LOOK) if calm else self._look)
 
     def finish(self, peaks: Peaks, levels: Levels, upto: int, duration: float) -> list[Event]:
         """The last peaks and levels; upto: all frames; duration: seconds heard. Looks once more, without the allowance for many looks,
@@ -151,7 +99,7 @@ class Matcher:
         self._duration = duration
         events = self.feed(peaks, levels, upto)
         if upto > self._now:
-            events += self._look_at(upto, 0.0, warps=len(WARPS))
+            events += self._look_at(upto, 0.0, len(WARPS))
         return [*events, self._end(duration)]
 
     def _end(self, duration: float) -> End:
@@ -168,16 +116,15 @@ class Matcher:
 
     # One look
 
-    def _look_at(self, now: int, extra_bits: float, warps: int = WARPS_PER_LOOK) -> list[Event]:
+    def _look_at(self, now: int, extra_bits: float, warps: int) -> list[Event]:
         before, self._now = self._now, now
-        self._find_hits(before, now)
-        self._forget(now)
+        self._forget_before(now - self._window)
         field = self._field(now)
         if field is None:
             return self._report(now, ())
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
-        judged = self._judge(np.concatenate([watched, self._nominate_plain(now)]), field, now)
+        judged = self._judge(np.concatenate([watched, self._search.plain(before, now, NOMINEES)]), field, now)
         guesses = self._guess(judged, now, extra_bits)
         if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
             judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
@@ -185,19 +132,19 @@ class Matcher:
             self._refine(judged, field, now)
         self._watch(judged)
         guesses = self._guess(judged, now, extra_bits)
-        if self._is_doubtful(guesses, judged, extra_bits):
+        if self._is_doubtful(guesses, extra_bits):
             guesses = self._guess(judged, now, extra_bits, self._decoy_fits(field, now))
         return self._report(now, guesses)
 
-    def _is_doubtful(self, guesses: tuple[Guess, ...], judged: Judged, extra_bits: float) -> bool:
-        """Whether there is a new best guess, of too few tracks to say what chance would do."""
+    def _is_doubtful(self, guesses: tuple[Guess, ...], extra_bits: float) -> bool:
+        """Whether there is a new best guess, and there are too few tracks to say what chance would do."""
         if not guesses or (self._claim is not None and guesses[0].track.id == self._claim.track.id):
             return False
-        return guesses[0].bits + extra_bits > 0 and len(np.unique(judged["track"])) < FEW_TRACKS
+        return guesses[0].bits + extra_bits > 0 and self.index.count() < FEW_TRACKS
 
     def _decoy_fits(self, field: Field, now: int) -> NDArray[np.float32]:
         """The fits of candidates that cannot be right, found as others are."""
-        decoys = [self._nominate(now, warp, DECOY_NOMINEES) for warp in DECOYS]
+        decoys = [self._search.warped(now, warp, DECOY_NOMINEES) for warp in DECOYS]
         return np.asarray(self._judge(np.concatenate(decoys), field, now)["fit"] + WARP_COST)
 
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
@@ -208,19 +155,8 @@ class Matcher:
             peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
             refine(best, peaks, field, now, window, self.params)
 
-    def _find_hits(self, before: int, now: int) -> None:
-        """Looks up the hashes of the peaks between two looks: each plain hash once."""
-        first, last = np.searchsorted(self._peaks["frame"], [before, now])
-        hashes = hash_query(self._peaks[:last], int(first), 0, self.params)
-        self._hits = np.concatenate([self._hits, self.index.lookup(hashes, LOOKUP_BUDGET * (now - before))])
-
-    def _forget(self, now: int) -> None:
-        self._hits = self._hits[self._hits["frame"] >= now - self._frames(HIT_SECONDS)]
-        self._forget_before(now - self._window)
-
     def _forget_before(self, frame: int) -> None:
-        self._peaks = self._peaks[self._peaks["frame"] >= frame]
-        self._hits = self._hits[self._hits["frame"] >= frame]
+        self._search.forget(frame)
         drop = max(0, frame - self._levels_from)
         self._levels, self._levels_from = self._levels[drop:], self._levels_from + drop
 
@@ -230,23 +166,10 @@ class Matcher:
         levels = self._levels[: last - self._levels_from]
         return Field.of(levels, self._levels_from) if len(levels) else None
 
-    def _nominate_plain(self, now: int) -> Candidates:
-        candidates = nominate(self._hits, NOMINEES)
-        candidates["place"] += now
-        return candidates
-
     def _nominate_warped(self, now: int, count: int) -> Candidates:
         turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(count)]
         self._turn = (self._turn + count) % len(WARPS)
-        return np.concatenate([self._nominate(now, warp, WARP_NOMINEES) for warp in turns])
-
-    def _nominate(self, now: int, warp: Warp, count: int) -> Candidates:
-        """Hashes the peaks of the last seconds under a warp and looks them up."""
-        recent = now - self._frames(WARP_SECONDS)
-        peaks = self._peaks[(self._peaks["frame"] < now) & (self._peaks["frame"] >= recent)]
-        peaks = peaks[peaks["rank"] < self.params.reference_rank]
-        hashes = hash_query(peaks, 0, now, self.params, warp)
-        return nominate(self.index.lookup(hashes, LOOKUP_BUDGET * self._frames(WARP_SECONDS)), count, warp)
+        return np.concatenate([self._search.warped(now, warp, WARP_NOMINEES) for warp in turns])
 
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
@@ -275,7 +198,7 @@ class Matcher:
         for candidate in others:
             track = self._track(int(candidate["track"]))
             if track is not None:
-                rivals = np.append(order["fit"][~np.isin(order["track"], [*twins, int(candidate["track"])])], chance)
+                rivals = np.append(order["fit"][_others(order["track"], candidate["track"], *twins)], chance)
                 bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
         if guesses and twins:
@@ -335,7 +258,7 @@ class Matcher:
         return [*self._claims(now, guesses), *self._see(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
 
     def _see(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
-        return [self._sight.look(self._peaks, now, self._elapsed(now), guesses)] if self._sight else []
+        return [self._sight.look(self._search.peaks, now, self._elapsed(now), guesses)] if self._sight else []
 
     def _claims(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
         best = guesses[0] if guesses else None
@@ -347,7 +270,7 @@ class Matcher:
             self._supported = now
         if (now - self._supported) * self.params.frame_seconds <= LOST_SECONDS:
             return []
-        lost, self._claim = self._claim, None
+        lost, self._claim, self._changed = self._claim, None, now
         return [Lost(self._elapsed(now), lost.track.id)]
 
     def _claimed(self, best: Guess, now: int) -> list[Event]:
@@ -355,7 +278,7 @@ class Matcher:
         old, self._claim, self._last_claim = self._claim, best, best
         if old is not None and old.track.id == best.track.id:
             return []
-        self._best = {best.track.id: best}
+        self._best, self._changed = {best.track.id: best}, now
         match = Match(self._elapsed(now), best)
         if old is None:
             return [match]
@@ -372,10 +295,17 @@ def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:
     return out
 
 
+def _others(tracks: NDArray[np.uint32], *named: int) -> NDArray[np.bool_]:
+    """Which of them are not named."""
+    return np.asarray(np.logical_and.reduce([tracks != track for track in named]))
+
+
 def _distinct(candidates: Candidates) -> Candidates:
     """The candidates without those that say about the same as an earlier one."""
-    near = np.stack([candidates["track"], candidates["place"] // SAME_LINE, candidates["speed"] // 0.01, candidates["pitch"] // 30])
-    _, firsts = np.unique(near, axis=1, return_index=True)
+    near = candidates["track"].astype(np.int64)
+    for name, step, size in (("place", SAME_LINE, 1 << 20), ("speed", SAME_SPEED, 1 << 8), ("pitch", SAME_CENTS, 1 << 8)):
+        near = near * size + (candidates[name] // step).astype(np.int64) + size // 2
+    _, firsts = np.unique(near, return_index=True)
     return candidates[np.sort(firsts)]
 
 

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
-from stream.matcher import End, Event, Matcher
+from stream.events import End
+from stream.matcher import Event, Matcher
 from stream.sight import Sight
 
 if TYPE_CHECKING:
     from core.ingest import Analysis
 
 FILE_LOOK = 108  # frames from a look to the next in a file: 2.5 s
+FILE_WARPS = 4  # tried at each
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Recognizer:
 
 def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answer:
     """What a whole recording is. pcm: float32 [n] or [n, channels]."""
-    f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK)
+    f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK, FILE_WARPS)
     matcher.feed(f.feed(pcm), f.levels, f.upto)
     return _answer(matcher.finish(f.finish(), f.levels, f.upto, len(pcm) / sample_rate))
 
@@ -77,7 +79,7 @@ def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answe
 def identify(index: Index, analysis: "Analysis") -> Answer:
     """The same for a file that `core.ingest` has analysed as a query."""
     assert analysis.levels is not None, "an analysis made for a query"
-    matcher = Matcher(index, FILE_LOOK)
+    matcher = Matcher(index, FILE_LOOK, FILE_WARPS)
     return _answer(matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration))
 
 

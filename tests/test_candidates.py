@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hearing import clip, fingerprint, music, reference_of, stretch
 
-from core.candidates import PLAIN, Warp, hash_query, move_bands, nominate
+from core.candidates import PLAIN, Warp, hash_query, move_bands, places
+from core.candidates import nominate as nominate_places
 from core.constellation import PEAK
 from core.demo import change_speed
 from core.hashes import reference_hashes
@@ -22,6 +23,10 @@ def hits(*lines):
     """Lines of (track, offset, number of hits) -> HIT [n], in no order."""
     rows = [(track, offset, -k) for track, offset, count in lines for k in range(count)]
     return np.random.default_rng(0).permutation(np.array(rows, HIT))
+
+
+def nominate(hits, count, warp=PLAIN):
+    return nominate_places([places(hits)], count, warp)
 
 
 # Votes

@@ -59,6 +59,9 @@ class Ledger:
     def track(self, track_id):
         return self.index.track(track_id)
 
+    def count(self):
+        return self.index.count()
+
     def take(self):
         """The number of look-ups, hashes and stretches since the last call."""
         taken = len(self.asked), sum(map(len, self.asked)), self.stretches_read
