@@ -5,7 +5,7 @@ const SECOND_WIDTH = 72; // CSS pixels, as of the picture above
 const MARGIN = 6;
 const KEPT_SECONDS = 30;
 const SLACK = 1.15; // room over the highest point
-const COLOURS = { below: "#a9a4ff", above: "#4dffa6", threshold: "#c9c5e8" };
+const COLOURS = { below: "#a9a4ff", above: "#4dffa6", threshold: "#c9c5e8", behind: "#14122c" };
 
 export class Evidence {
   constructor(canvas) {
@@ -42,8 +42,8 @@ export class Evidence {
     const y = (bits) => height - MARGIN - (bits / top) * (height - 2 * MARGIN);
     this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);
     this.pen.clearRect(0, 0, width, height);
-    this.rule(width, y(this.threshold));
     if (this.points.length) this.line(this.points.map(({ elapsed, bits }) => [width - (this.now - elapsed) * SECOND_WIDTH, y(bits)]), height);
+    this.rule(width, y(this.threshold));
   }
 
   rule(width, y) {
@@ -56,6 +56,9 @@ export class Evidence {
     this.pen.stroke();
     this.pen.setLineDash([]);
     this.pen.font = "12px system-ui, sans-serif";
+    this.pen.strokeStyle = COLOURS.behind; // so that it can be read on the line
+    this.pen.lineWidth = 4;
+    this.pen.strokeText(text.sight.claim, 10, y - 5);
     this.pen.fillText(text.sight.claim, 10, y - 5);
   }
 

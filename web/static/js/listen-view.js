@@ -102,7 +102,7 @@ export class ListenView {
   // What is wrong, the worst first: the line below the button says one thing.
   hints(names) {
     const { state, detail } = this.now;
-    const hint = names.find((name) => state === "listening" || !WHEN_LISTENING.has(name));
+    const hint = state === "reconnecting" ? null : names.find((name) => state === "listening" || !WHEN_LISTENING.has(name));
     const words = hint ? text.hint[hint] : statusWords(state, detail, this.kind);
     byId("status").classList.toggle("is-hint", Boolean(hint));
     if (say(byId("status"), words) && (hint || state === "reconnecting")) this.announcer.say(words);
