@@ -41,8 +41,10 @@ MB = 1e6
 # Indexing
 
 
-def indexing(files: Sequence[Path], folder: Path, hours: float) -> Iterator[Row]:
-    """Leaves the library of one job in `folder`/jobs1."""
+def indexing(files: Sequence[Path], folder: Path) -> Iterator[Row]:
+    """Leaves the library of one job in `folder`/jobs1, without the files that fpcalc cannot read."""
+    files = speed.comparable(files)
+    hours = sum(map(sound.duration, files)) / speed.SECONDS_PER_HOUR
     speed.index_files(files[:1], folder / "first", 1)  # what is compiled at first use is kept
     fpcalc = bool(shutil.which("fpcalc"))
     before = speed.measure(lambda: speed.fpcalc_files(files)).cpu if fpcalc else math.nan
@@ -152,7 +154,7 @@ def parse() -> argparse.Namespace:
 def rows(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     refs, strangers = (corpus.read_list(args.queries / name) for name in ("refs.txt", "unknown.txt"))
     known, unknown = ([args.music.resolve() / name for name in names] for names in (refs, strangers))
-    yield from indexing(known, folder, sum(map(sound.duration, known)) / speed.SECONDS_PER_HOUR)
+    yield from indexing(known, folder)
     with corpus.library(args.music.resolve(), refs, data=folder / "jobs1", jobs=args.jobs) as library:
         yield from judging(args, library)
     yield from start(folder / "jobs1")

@@ -37,6 +37,7 @@ FAST = 1.04
 LISTEN_SECONDS = 60.0
 SECONDS_PER_HOUR = 3600
 FPCALC_BATCH = 50  # files a call
+FPCALC_SECONDS = 10  # of a file that show whether it can be read; of one second there is no fingerprint
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,16 @@ def fpcalc_files(files: Sequence[Path]) -> None:
         said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         if said.count("FINGERPRINT=") != len(batch):
             raise SystemExit(f"fpcalc failed on one of {len(batch)} files: try `fpcalc -length 0 {batch[0]}`")
+
+
+def comparable(files: Sequence[Path]) -> list[Path]:
+    """Those that fpcalc can read; it refuses some that other decoders take. All where it is not installed."""
+    return [path for path in files if _is_read_by_fpcalc(path)] if shutil.which("fpcalc") else list(files)
+
+
+def _is_read_by_fpcalc(path: Path) -> bool:
+    command = ["fpcalc", "-ignore-errors", "-length", str(FPCALC_SECONDS), str(path)]
+    return b"FINGERPRINT=" in subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 
 def index_rows(files: Sequence[Path], folder: Path, hours: float) -> Iterator[list[str]]:
@@ -133,6 +144,7 @@ def main() -> None:
     args = parse()
     files = sound.audio_files(args.music, degrade.MIN_TRACK_SECONDS)
     known, unknown = ([args.music.resolve() / f for f in part] for part in degrade.split(files, args.unknown, {}, 1))
+    known = comparable(known)
     hours = sum(map(sound.duration, known)) / SECONDS_PER_HOUR
     common.print_run()
     print(f"{len(known)} files, {hours:.2f} hours\n")
