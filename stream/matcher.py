@@ -42,7 +42,8 @@ MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
-LIVE_EXTRA_BITS = 8.0  # a listener is looked at many times: what a claim needs beyond that of a single look
+FIRST_LOOK_BITS = 2.0  # that a claim needs at once beyond those of a single look, as a listener is looked at many times
+DOUBLING_BITS = 1.5  # and with each doubling of the time for which nothing was claimed: more than the looks double
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
 
@@ -86,8 +87,12 @@ class Matcher:
         self._levels = np.concatenate([self._levels, levels])
         events: list[Event] = []
         while self._next_look() <= upto:
-            events += self._look_at(self._next_look(), LIVE_EXTRA_BITS, self._warps)
+            events += self._look_at(self._next_look(), self._allowance(self._next_look()), self._warps)
         return events
+
+    def _allowance(self, now: int) -> float:
+        """Bits for the many looks: chance would sooner or later look like a match to who listens for hours."""
+        return FIRST_LOOK_BITS + DOUBLING_BITS * float(np.log2(1.0 + (now - self._changed) * self.params.frame_seconds))
 
     def _next_look(self) -> int:
         calm = self._now - self._changed >= self._window
@@ -266,7 +271,7 @@ class Matcher:
             return self._claimed(best, now)
         if self._claim is None:
             return []
-        if best is not None and best.track.id == self._claim.track.id and best.bits > -LIVE_EXTRA_BITS:
+        if best is not None and best.track.id == self._claim.track.id and best.bits + self._allowance(now) > 0:
             self._supported = now
         if (now - self._supported) * self.params.frame_seconds <= LOST_SECONDS:
             return []
