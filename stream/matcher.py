@@ -21,8 +21,8 @@ from stream.events import End, Guesses, Lost, Match
 from stream.search import Search
 from stream.sight import Seen, Sight
 
-LIVE_LOOK = 11  # frames from a look to the next, live, while there is news: 0.26 s
-CALM_LOOK = 21  # frames, when nothing has changed for a window: 0.49 s
+LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
+CALM_LOOK = 2 * LIVE_LOOK  # when nothing has changed for a window: 0.46 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
 NOMINEES = 40  # candidates from plain hits at each look
@@ -45,7 +45,8 @@ TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 FIRST_LOOK_BITS = 2.0  # that a claim needs at once beyond those of a single look, as a listener is looked at many times
 DOUBLING_BITS = 1.5  # and with each doubling of the time for which nothing was claimed: more than the looks double
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
-SUPPORT_FIT = 3.5  # fit of the last short window that supports a claim
+SUPPORT_BITS = 3.0  # of a single look, that the claimed track needs to count as playing
+REFINE_FIT = 3.5  # of the best candidate from which it is fitted finely
 
 
 NO_FITS = np.zeros(0, np.float32)
@@ -155,7 +156,7 @@ class Matcher:
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
         """Fits the best candidate finely; the next look goes on from there."""
         best = judged[int(np.argmax(np.where(judged["recent"] > PAST, judged["fit"], 0.0)))]
-        if best["fit"] >= SUPPORT_FIT:
+        if best["fit"] >= REFINE_FIT:
             window = self._frames(SHORT_WINDOWS[-1])
             peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
             refine(best, peaks, field, now, window, self.params)
@@ -271,7 +272,7 @@ class Matcher:
             return self._claimed(best, now)
         if self._claim is None:
             return []
-        if best is not None and best.track.id == self._claim.track.id and best.bits + self._allowance(now) > 0:
+        if best is not None and best.track.id == self._claim.track.id and best.bits + self._allowance(now) > SUPPORT_BITS:
             self._supported = now
         if (now - self._supported) * self.params.frame_seconds <= LOST_SECONDS:
             return []

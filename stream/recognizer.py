@@ -10,7 +10,7 @@ from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
 from stream.events import End
-from stream.matcher import Event, Matcher
+from stream.matcher import LIVE_LOOK, Event, Matcher
 from stream.sight import Sight
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Recognizer:
     """
 
     def __init__(self, index: Index, sample_rate: int, constellation: bool = False) -> None:
-        self._fingerprinter = Fingerprinter(index.params, sample_rate)
+        self._fingerprinter = Fingerprinter(index.params, sample_rate, LIVE_LOOK)
         self._matcher = Matcher(index, sight=Sight(index) if constellation else None)
         self._sample_rate = sample_rate
         self._samples = 0
