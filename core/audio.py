@@ -87,11 +87,13 @@ class AudioFile:
             file = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.SoundFileError, OSError, TypeError):
             raise error from None
-        if file.frames == 0 or not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
+        blocks = _readable(file)
+        first = next(blocks, None)
+        if first is None or not SLOWEST_RATE <= file.samplerate <= FASTEST_RATE:
             raise error
         self.sample_rate = file.samplerate
         self.tags = _tags(file.copy_metadata())
-        self._blocks = (mono(block) for block in file.blocks(file.samplerate, dtype="float32", always_2d=True))
+        self._blocks = chain([first], blocks)
 
     def __enter__(self) -> AudioFile:
         return self
@@ -121,7 +123,8 @@ class Pcm:
         data = self._rest + data
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
-        samples = np.frombuffer(data[:whole], self._dtype).astype(np.float32) * np.float32(self._scale)
+        with np.errstate(invalid="ignore"):  # of the many kinds of NaN, numpy complains of some
+            samples = np.frombuffer(data[:whole], self._dtype).astype(np.float32) * np.float32(self._scale)
         return mono(samples.reshape(-1, self._channels))
 
 
@@ -265,6 +268,13 @@ def _magic(source: str | Path | BinaryIO) -> bytes:
     begin = source.read(4)
     source.seek(0)
     return begin
+
+
+def _readable(file: soundfile.SoundFile) -> Iterator[Array]:
+    """What libsndfile can decode, in blocks of a second; how much the file says there is does not count."""
+    with suppress(soundfile.SoundFileError):
+        while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
+            yield mono(block)
 
 
 def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:

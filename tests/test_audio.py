@@ -246,3 +246,9 @@ def test_what_ffmpeg_refuses_libsndfile_may_read(tmp_path, monkeypatch):
         heard = np.concatenate(list(refused.blocks()))
         assert (refused.sample_rate, len(heard)) == (rate, pytest.approx(2 * rate, abs=rate // 20))
         assert np.abs(heard).max() == pytest.approx(0.5, abs=0.05)
+
+
+def test_every_kind_of_nan_is_silence():
+    """Also those that signal: their most significant bit of the mantissa is 0."""
+    kinds = np.array([0x7F80_0001, 0xFF80_0001, 0x7FC0_0000, 0x7FFF_FFFF], "<u4")
+    assert not Pcm("f32le", 1).feed(kinds.tobytes()).any()

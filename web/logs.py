@@ -40,7 +40,10 @@ def config(level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": "web.logs.Line"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
-        "loggers": {"earprint": {"level": level.upper()}},
+        "loggers": {
+            "earprint": {"level": level.upper()},
+            "python_multipart": {"level": "ERROR"},  # its warnings are about forms of strangers, who could fill the log with them
+        },
     }
 
 
