@@ -71,12 +71,13 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, *options: str, **settings: str) -> Iterator[Server]:
+def running(folder: Path, *options: str, log: Path = Path(os.devnull), **settings: str) -> Iterator[Server]:
     """A server of this library on this machine, in a process of its own, that is ready. settings: environment variables."""
     port = _free_port()
     command = [sys.executable, "-m", "earprint", "serve", "--data", str(folder.resolve()), "--port", str(port), *options]
     begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | settings)
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors, env=os.environ | settings)
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/health", process)
         seconds = time.perf_counter() - begin
