@@ -8,6 +8,7 @@ hashed again: no new analysis, only look-ups. A candidate is then a line through
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -22,6 +23,9 @@ from core.spectrogram import band_hertz
 WARP_FAN = 4  # earlier peaks that a peak is paired with under a warp
 OFFSET_BIN = 2  # frames that offsets are counted in; neighbouring bins are added
 CENTS_PER_OCTAVE = 1200.0
+
+BENDS = 1.0 + 0.015 * np.array([k for k in range(-8, 9) if k])  # tempos against a candidate's own
+BEND_CROSSINGS = 4  # places where a bent line crosses it
 
 CANDIDATE = np.dtype([("track", "<u4"), ("place", "<f4"), ("speed", "<f4"), ("pitch", "<f4"), ("votes", "<i4")])
 """place: the track's frame heard at the query's frame `now`; speed: heard / reference tempo; pitch: heard less reference, cents."""
@@ -86,6 +90,17 @@ def nominate(of_hits: Sequence[Places], count: int, warp: Warp = PLAIN) -> Candi
     out["track"] = bins[best] >> 32
     out["place"] = ((bins[best] & 0xFFFFFFFF) - (1 << 30) + 1) * OFFSET_BIN - 0.5  # the middle of two bins
     out["speed"], out["pitch"], out["votes"] = warp.speed, warp.pitch, votes[best]
+    return out
+
+
+def bend(candidate: Any, frames: int) -> Candidates:
+    """The lines that cross a candidate's in the last `frames` query frames at another tempo: where music is stretched, a line at the
+    reference's own tempo fits a part of it. Returns CANDIDATE [n]."""
+    tempos, crossings = np.meshgrid(BENDS, np.linspace(0.0, -frames, BEND_CROSSINGS))
+    out = np.zeros(tempos.size, CANDIDATE)
+    out["track"], out["pitch"] = candidate["track"], candidate["pitch"]
+    out["speed"] = candidate["speed"] * tempos.ravel()
+    out["place"] = candidate["place"] + (candidate["speed"] - out["speed"]) * crossings.ravel()
     return out
 
 

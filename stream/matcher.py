@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candidates import CANDIDATE, Candidates
+from core.candidates import CANDIDATE, Candidates, bend
 from core.constellation import Levels, Peaks
 from core.errors import MissingError
 from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
@@ -134,6 +134,9 @@ class Matcher:
         guesses = self._guess(judged, now, extra_bits)
         if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
             judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
+        elif self._claim is None or self._claim.track.id != guesses[0].track.id:
+            best = judged[int(np.argmax(judged["fit"]))]
+            judged = np.concatenate([judged, self._judge(bend(best, self._frames(SHORT_WINDOWS[-1])), field, now)])
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)

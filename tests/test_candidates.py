@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hearing import clip, fingerprint, music, reference_of, stretch
 
-from core.candidates import PLAIN, Warp, hash_query, move_bands, places
+from core.candidates import CANDIDATE, PLAIN, Warp, bend, hash_query, move_bands, places
 from core.candidates import nominate as nominate_places
 from core.constellation import PEAK
 from core.demo import change_speed
@@ -197,3 +197,22 @@ def test_under_its_warp_a_query_is_hashed_as_the_reference_was(sound, warp):
 
 def test_a_plain_query_is_hashed_as_the_reference_was():
     assert on_the_line(clip(0, 4, 8), PLAIN, 4 / PARAMS.frame_seconds) > 200
+
+
+# Bending
+
+
+def test_bent_lines_cross_the_line_in_the_last_frames():
+    line = np.array([(7, 1000.0, 1.04, 30.0, 12)], CANDIDATE)[0]
+    bent = bend(line, 200)
+    assert set(bent["track"]) == {7}
+    assert set(bent["pitch"]) == {30.0}
+    crossing = (bent["place"] - line["place"]) / (line["speed"] - bent["speed"])
+    assert crossing.min() == pytest.approx(-200, abs=0.1)
+    assert crossing.max() == pytest.approx(0, abs=0.1)
+
+
+def test_lines_are_bent_both_ways_by_up_to_an_eighth():
+    speeds = bend(np.array([(7, 1000.0, 1.0, 0.0, 12)], CANDIDATE)[0], 200)["speed"]
+    assert (speeds.min(), speeds.max()) == pytest.approx((0.88, 1.12))
+    assert not np.isclose(speeds, 1.0, atol=0.01).any()

@@ -292,7 +292,7 @@ def test_a_record_played_too_fast_or_slow(index, speed):
     assert match.position == pytest.approx(3 + speed * len(pcm) / RATE, abs=0.3)
 
 
-@pytest.mark.parametrize("tempo", [0.93, 1.06])
+@pytest.mark.parametrize("tempo", [0.9, 0.93, 1.06, 1.1])
 def test_another_tempo_at_the_same_pitch(index, tempo):
     match = listen(index, stretch(clip(4, 3, 12), tempo))[-1].match
     assert match.track.id == 5
