@@ -123,7 +123,7 @@ def test_follows_the_place_in_the_track(playwright, address, known_sound):
             page.wait_for_timeout(700)
             off.append(abs(cursor(page) - (HEARD_FROM + heard())))
             position = page.locator("#answer [data-field=position]").inner_text()
-            assert seconds_of(position) == pytest.approx(cursor(page), abs=1)
+            assert seconds_of(position) == pytest.approx(cursor(page), abs=2)  # read one after the other
         assert sorted(off)[5] < POSITION_SECONDS, off
 
 

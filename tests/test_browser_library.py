@@ -278,6 +278,7 @@ def test_everything_by_keyboard(page):
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=f"Edit {title} again")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Title")).to_be_focused()
     page.keyboard.type("never kept")
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name=f"Edit {title} again")).to_be_focused()
