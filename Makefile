@@ -4,7 +4,9 @@
 # make install .venv/bin/earprint, with the locked versions
 # make bench   measure what there is to measure, on the folder MUSIC and the query set QUERIES, in one table (see benchmarks/)
 # make screenshots   take the pictures of the page that are in docs/ (needs Chromium)
-# make lock    resolve requirements.lock anew (needs uv)
+# make lock    resolve requirements.lock anew, and requirements-serve.lock, the part of it that a server needs (needs uv)
+# make audit   look for known flaws in what is locked (needs pip-audit)
+# make image-check   the steps of the Dockerfile, without Docker
 # make clean   remove what the others made; the library stays
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test check install bench screenshots lock clean
+.PHONY: run test check install bench screenshots lock audit image-check clean
 
 run: install
 	exec $(BIN)/earprint serve --host $(HOST) --port $(PORT)
@@ -45,10 +47,18 @@ bench: install
 screenshots: install
 	$(BIN)/python -m docs.screenshots
 
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet
+
 lock:
-	uv pip compile pyproject.toml --extra dev --extra bench --universal --python-version 3.11 --fork-strategy fewest \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-		--upgrade --quiet -o requirements.lock
+	$(COMPILE) --extra dev --extra bench -o requirements.lock
+	$(COMPILE) --constraint requirements.lock -o requirements-serve.lock
+
+audit:
+	pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+image-check: install
+	BUILD=$(BIN)/python PYTHON=$(PYTHON) .ci/image
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
