@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.soak import HANDLES, MB, READERS, Sample, growth, size_of
+from benchmarks.soak import HANDLES, MB, READERS, Sample, growth
 
 REST = Sample(second=60.0, memory=300 * MB, handles=40, readers=3, index=50 * MB, spare=10 * MB)
 
@@ -18,9 +18,3 @@ def test_what_stays_is_no_finding():
 def test_what_grows_is_found(what, much):
     (finding,) = growth(REST, replace(REST, **{what: much}))
     assert finding.startswith(f"{what} grew to {much}")
-
-
-def test_the_size_of_an_index(data):
-    size, spare, readers = size_of(data / "index")
-    assert 0 <= spare < size
-    assert readers >= 0
