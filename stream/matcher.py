@@ -95,17 +95,20 @@ class Matcher:
         """Bits for the many looks: chance would sooner or later look like a match to who listens for hours."""
         return FIRST_LOOK_BITS + DOUBLING_BITS * float(np.log2(1.0 + (now - self._changed) * self.params.frame_seconds))
 
+    def _last_allowance(self, now: int) -> float:
+        """Bits for the last look: one of as many as windows were heard."""
+        return DOUBLING_BITS * max(0.0, float(np.log2(max(now - self._changed, 1) / self._window)))
+
     def _next_look(self) -> int:
         calm = self._now - self._changed >= self._window
         return self._now + (max(self._look, CALM_LOOK) if calm else self._look)
 
     def finish(self, peaks: Peaks, levels: Levels, upto: int, duration: float) -> list[Event]:
-        """The last peaks and levels; upto: all frames; duration: seconds heard. Looks once more, without the allowance for many looks,
-        and ends."""
+        """The last peaks and levels; upto: all frames; duration: seconds heard. Looks once more, asking less, and ends."""
         self._duration = duration
         events = self.feed(peaks, levels, upto)
         if upto > self._now:
-            events += self._look_at(upto, 0.0, len(WARPS))
+            events += self._look_at(upto, self._last_allowance(upto), len(WARPS))
         return [*events, self._end(duration)]
 
     def _end(self, duration: float) -> End:
