@@ -272,6 +272,12 @@ def test_it_says_nothing_at_any_prefix_of_unknown_music(index):
         assert (claims(ended), ended[-1].match) == ([], None)
 
 
+def test_it_claims_nothing_in_ten_minutes_of_unknown_music(index):
+    recognizer = Recognizer(index, index.params.sample_rate)
+    for seed in range(60):
+        assert claims(recognizer.feed(music(UNKNOWN + seed, 10, index.params.sample_rate))) == []
+
+
 @pytest.mark.parametrize("seconds", [0.5, 1, 3])
 def test_it_says_nothing_on_short_unknown_clips(index, seconds):
     for seed in range(8):
