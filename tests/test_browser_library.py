@@ -289,6 +289,7 @@ def test_everything_by_keyboard(page):
     expect(page.get_by_role("button", name=f"Delete {title} again")).to_be_focused()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Title")).to_be_focused()
     page.keyboard.type(title)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=f"Edit {title}", exact=True)).to_be_focused()
