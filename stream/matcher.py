@@ -138,8 +138,8 @@ class Matcher:
         if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
             judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
         elif self._claim is None or self._claim.track.id != guesses[0].track.id:
-            best = judged[int(np.argmax(judged["fit"]))]
-            judged = np.concatenate([judged, self._judge(bend(best, self._frames(SHORT_WINDOWS[-1])), field, now)])
+            bent = bend(_best_now(judged), self._frames(SHORT_WINDOWS[-1]))
+            judged = np.concatenate([judged, self._judge(bent, field, now)])
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)
@@ -161,7 +161,7 @@ class Matcher:
 
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
         """Fits the best candidate finely; the next look goes on from there."""
-        best = judged[int(np.argmax(np.where(judged["recent"] > PAST, judged["fit"], 0.0)))]
+        best = _best_now(judged)
         if best["fit"] >= REFINE_FIT:
             window = self._frames(SHORT_WINDOWS[-1])
             peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
@@ -296,6 +296,11 @@ class Matcher:
             return [match]
         self._forget_before(now - self._frames(SHORT_WINDOWS[0]))  # what spoke for the old claim would soon speak again
         return [Lost(self._elapsed(now), old.track.id), match]
+
+
+def _best_now(judged: Judged) -> Any:
+    """The row, not a copy, that fits best of those that still play."""
+    return judged[int(np.argmax(np.where(judged["recent"] > PAST, judged["fit"], 0.0)))]
 
 
 def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:
