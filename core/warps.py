@@ -1,4 +1,4 @@
-"""The speeds and pitches at which a record may be played, tried when the plain look-up finds nothing."""
+"""The speeds and pitches at which a record may be played, tried when the plain look-up finds nothing that is sure."""
 
 from core.candidates import Warp
 
