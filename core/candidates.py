@@ -22,6 +22,11 @@ from core.spectrogram import band_hertz
 
 WARP_FAN = 4  # earlier peaks that a peak is paired with under a warp
 OFFSET_BIN = 2  # frames that offsets are counted in; neighbouring bins are added
+BUCKETS = 1 << 19  # a power of two: a byte each, which a core's own cache holds
+FULL = 127  # hits that a bucket counts: of two a byte can hold the sum
+MIXER = 0x9E3779B1  # spreads the tracks over the buckets
+SORTED_HITS = 8_000  # about, of the fullest buckets
+SAMPLED = 8  # one hit of so many tells how full they are
 CENTS_PER_OCTAVE = 1200.0
 
 BENDS = 1.0 + 0.015 * np.array([k for k in range(-8, 9) if k])  # tempos against a candidate's own
@@ -82,15 +87,35 @@ def places(hits: Hits) -> Places:
 
 def nominate(of_hits: Sequence[Places], count: int, warp: Warp = PLAIN) -> Candidates:
     """The `count` places with most hits, one for each neighbourhood of offsets. of_hits: int64 [n] each, as `places` gives them."""
-    key = np.concatenate(of_hits)
-    key.sort()
-    bins, votes = _count_runs(key, count)
+    bins, votes = _most(of_hits, count)
     best = np.argsort(-votes, kind="stable")[:count]
     out = np.zeros(len(best), CANDIDATE)
     out["track"] = bins[best] >> 32
     out["place"] = ((bins[best] & 0xFFFFFFFF) - (1 << 30) + 1) * OFFSET_BIN - 0.5  # the middle of two bins
     out["speed"], out["pitch"], out["votes"] = warp.speed, warp.pitch, votes[best]
     return out
+
+
+def _most(of_hits: Sequence[Places], count: int) -> tuple[Places, NDArray[np.int32]]:
+    """Places and their hits: at least the `count` with most.
+
+    Sorting all hits would cost more than all else. So they are thrown into buckets, of which neighbouring bins have neighbouring ones:
+    no bin has more hits than its bucket, and only those of the fullest buckets are sorted and counted.
+    """
+    full = np.zeros(BUCKETS, np.uint8)
+    for bins in of_hits:
+        _throw(bins, full)
+    heights = _heights(full)
+    at_least = np.cumsum(sum((_sample(bins, heights) for bins in of_hits), np.zeros(2 * FULL + 1, np.int64))[::-1])[::-1]
+    wanted = SORTED_HITS
+    while True:
+        height = min(max(int(np.count_nonzero(at_least * SAMPLED >= wanted)) - 1, 0), FULL)  # the greatest that so many hits have
+        key = np.concatenate([np.zeros(0, np.int64), *(_highest(bins, heights, height) for bins in of_hits)])
+        key.sort()
+        bins, votes = _count_runs(key)
+        if height == 0 or np.count_nonzero(votes >= height) >= count:
+            return bins, votes
+        wanted *= 4
 
 
 def bend(candidate: Any, frames: int) -> Candidates:
@@ -113,10 +138,55 @@ def _places(track, offset):  # type: ignore[no-untyped-def]
     return key
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _bucket(key):  # type: ignore[no-untyped-def]
+    """Of the next bin it is the next bucket, and after the last comes the first."""
+    return (key + (key >> 32) * MIXER) & (BUCKETS - 1)
+
+
 @njit(cache=True, nogil=True)
-def _count_runs(key, wanted):  # type: ignore[no-untyped-def]
-    """Sorted keys -> the keys whose count, with the next key's, is not exceeded by a neighbouring pair, and those counts; of all such
-    keys at least the `wanted` with the highest counts."""
+def _throw(bins, full):  # type: ignore[no-untyped-def]
+    """Adds to each bin's bucket, which holds `FULL` at most."""
+    for i in range(len(bins)):
+        bucket = _bucket(bins[i])
+        full[bucket] += full[bucket] < FULL
+
+
+@njit(cache=True, nogil=True)
+def _heights(full):  # type: ignore[no-untyped-def]
+    """What each bucket holds together with the neighbour that holds more: u8 [BUCKETS]. No bin of it and its neighbour have more hits,
+    unless it is full."""
+    out = np.empty(BUCKETS, np.uint8)
+    for i in range(1, BUCKETS - 1):  # without a condition, so that many are done at once
+        out[i] = np.uint8(full[i] + max(full[i - 1], full[i + 1]))
+    out[0] = full[0] + max(full[-1], full[1])
+    out[-1] = full[-1] + max(full[-2], full[0])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _sample(bins, heights):  # type: ignore[no-untyped-def]
+    """How many of every `SAMPLED`-th hit have each height: int64 [2 * FULL + 1]."""
+    out = np.zeros(2 * FULL + 1, np.int64)
+    for i in range(0, len(bins), SAMPLED):
+        out[heights[_bucket(bins[i])]] += 1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _highest(bins, heights, least):  # type: ignore[no-untyped-def]
+    """The hits of at least this height."""
+    out = np.empty(len(bins), np.int64)
+    n = 0
+    for i in range(len(bins)):
+        out[n] = bins[i]
+        n += heights[_bucket(bins[i])] >= least
+    return out[:n]
+
+
+@njit(cache=True, nogil=True)
+def _count_runs(key):  # type: ignore[no-untyped-def]
+    """Sorted keys -> the keys whose count, with the next key's, is not exceeded by a neighbouring pair, and those counts."""
     n = len(key)
     bins, counts = np.empty(n, np.int64), np.empty(n, np.int32)
     m = 0
@@ -126,25 +196,15 @@ def _count_runs(key, wanted):  # type: ignore[no-untyped-def]
         else:
             bins[m], counts[m] = key[i], 1
             m += 1
-    most = 0
     pairs = np.empty(m, np.int32)
     for i in range(m):
         follows = i + 1 < m and bins[i + 1] == bins[i] + 1
         pairs[i] = counts[i] + (counts[i + 1] if follows else 0)
-        most = max(most, pairs[i])
     kept = 0
-    of_count = np.zeros(most + 1, np.int64)
     for i in range(m):
         before = pairs[i - 1] if i and bins[i - 1] == bins[i] - 1 else 0
         after = pairs[i + 1] if i + 1 < m and bins[i + 1] == bins[i] + 1 else 0
         if pairs[i] > before and pairs[i] >= after:
             bins[kept], counts[kept] = bins[i], pairs[i]
-            of_count[pairs[i]] += 1
             kept += 1
-    least = most
-    enough = of_count[least]
-    while least > 0 and enough < wanted:
-        least -= 1
-        enough += of_count[least]
-    chosen = np.flatnonzero(counts[:kept] >= least)
-    return bins[chosen], counts[chosen]
+    return bins[:kept], counts[:kept]

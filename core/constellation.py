@@ -26,6 +26,7 @@ PEAK = np.dtype([("frame", "<i4"), ("band", "u1"), ("strength", "u1"), ("rank", 
 """frame: since the start of the sound; band: mel band; strength: 1/4 dB above the mean; rank: stronger peaks around it (0: none)."""
 
 Peaks = NDArray[np.void]
+Cells = NDArray[np.uint32]
 Levels = NDArray[np.int8]
 
 
@@ -125,14 +126,24 @@ def pack(peaks: Peaks) -> bytes:
 def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) -> Peaks:
     """The inverse of `pack`: the PEAK [k] from frame `first` up to, not including, frame `last`."""
     count = len(packed) // PACKED_BYTES
-    cells = np.frombuffer(packed, "<u4", count)
-    edges = np.array([max(first, 0), max(first, last, 0)], "<u4") << np.uint32(8)
-    some = slice(*np.searchsorted(cells, edges))
+    cells, some = _between(packed, first, last)
     peaks = np.empty(some.stop - some.start, PEAK)
     peaks["frame"], peaks["band"] = cells[some] >> 8, cells[some] & 0xFF
     peaks["strength"] = np.frombuffer(packed, "u1", count, offset=4 * count)[some]
     peaks["rank"] = np.frombuffer(packed, "u1", count, offset=5 * count)[some]
     return peaks
+
+
+def unpack_cells(packed: bytes | memoryview, first: int, last: int) -> Cells:
+    """The cells alone, from frame `first` up to frame `last`: u32 [k], where they lie."""
+    cells, some = _between(packed, first, last)
+    return cells[some]
+
+
+def _between(packed: bytes | memoryview, first: int, last: int) -> tuple[Cells, slice]:
+    cells = np.frombuffer(packed, "<u4", len(packed) // PACKED_BYTES)
+    edges = np.array([max(first, 0), max(first, last, 0)], "<u4") << np.uint32(8)
+    return cells, slice(*cells.searchsorted(edges).tolist())
 
 
 def _as_peaks(found: NDArray[np.int32], ranks: NDArray[np.int32]) -> Peaks:

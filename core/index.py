@@ -19,10 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core import postings
 from core.changes import Changes
 from core.check import Problem, faults
-from core.constellation import MAX_FRAME, Peaks, pack, unpack
+from core.constellation import MAX_FRAME, Cells, Peaks, pack, unpack, unpack_cells
 from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
 from core.hashes import Hashes, reference_hashes
 from core.params import Params
@@ -34,6 +37,7 @@ from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
+NO_CELLS: Cells = np.zeros(0, np.uint32)
 LAYOUT = b"3"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
@@ -230,6 +234,15 @@ class Index:
         peaks = self._db["peaks"]
         with self._storage.read() as txn:
             return [unpack(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
+
+    def cells(self, wanted: Sequence[tuple[int, int, int]]) -> tuple[Cells, NDArray[np.int64]]:
+        """The same as cells, all in one row, u32 [k], and the number of each one's first, int64 [n + 1]."""
+        peaks = self._db["peaks"]
+        with self._storage.read() as txn:
+            found = [unpack_cells(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
+            edges = np.zeros(len(found) + 1, np.int64)
+            np.cumsum([len(cells) for cells in found], out=edges[1:])
+            return np.concatenate([NO_CELLS, *found]), edges
 
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
         """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""

@@ -5,7 +5,7 @@ are hashed and looked up, once; the hits of the last seconds vote; the best cand
 constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few candidates.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,24 +14,28 @@ from numpy.typing import NDArray
 from core.candidates import CANDIDATE, Candidates, bend
 from core.constellation import Levels, Peaks
 from core.errors import MissingError
-from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Field, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index, Track
+from core.presence import Field
 from core.warps import DECOYS, WARPS
 from stream.events import End, Guesses, Lost, Match
 from stream.search import Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
-CALM_LOOK = 2 * LIVE_LOOK  # when nothing has changed for a window: 0.46 s
+CALM_LOOK = 4 * LIVE_LOOK  # when nothing has changed for a window: 0.93 s
+REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
 NOMINEES = 40  # candidates from plain hits at each look
 WARP_NOMINEES = 6  # from each warp
 LIVE_WARPS = 1  # tried at each look, in turn
+CALM_WARPS = 2  # when nothing has changed
 DECOY_NOMINEES = 8  # from each decoy
 FEW_TRACKS = 40  # in the library: with fewer, decoys stand in for the rivals that a larger one would have
 WATCHED = 12  # candidates kept from look to look
 WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
+MARGIN = 1.01  # of the frames that a line covers, as its speed is not known well
 SAME_LINE = 4.0  # frames by which two candidates of a track may differ and still be one
 SAME_SPEED = 0.01
 SAME_CENTS = 30.0
@@ -50,6 +54,25 @@ REFINE_FIT = 3.5  # of the best candidate from which it is fitted finely
 
 
 NO_FITS = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best candidates, one a recording, JUDGED [n], best first; the bits that speak for each; other tracks that hold the first's."""
+
+    candidates: Judged
+    bits: list[float]
+    twins: list[int]
+
+    @property
+    def track(self) -> int | None:
+        """The best one's."""
+        return int(self.candidates["track"][0]) if len(self.candidates) else None
+
+    @property
+    def is_sure(self) -> bool:
+        return bool(self.bits) and confidences(self.bits)[0] >= CLAIM_CONFIDENCE
+
 
 Event = Guesses | Match | Lost | End | Seen
 
@@ -70,6 +93,7 @@ class Matcher:
         self._sight = sight
         self._window = self._frames(WINDOW_SECONDS)
         self._now = 0  # frames looked at
+        self._told = 0  # frame of the last report
         self._changed = 0  # frame at which a claim was last made or lost
         self._search = Search(index)
         self._levels: Levels = np.zeros((0, self.params.n_mels), np.int8)
@@ -87,8 +111,8 @@ class Matcher:
         self._search.feed(peaks)
         self._levels = np.concatenate([self._levels, levels])
         events: list[Event] = []
-        while self._next_look() <= upto:
-            events += self._look_at(self._next_look(), self._allowance(self._next_look()), self._warps)
+        while (now := min(self._next_look(), self._told + max(self._look, REPORT))) <= upto:
+            events += self._look_at(now, self._allowance(now), self._turns()) if now == self._next_look() else self._again(now)
         return events
 
     def _allowance(self, now: int) -> float:
@@ -99,9 +123,20 @@ class Matcher:
         """Bits for the last look: one of as many as windows were heard."""
         return DOUBLING_BITS * max(0.0, float(np.log2(max(now - self._changed, 1) / self._window)))
 
+    def _is_calm(self) -> bool:
+        return self._now - self._changed >= self._window
+
     def _next_look(self) -> int:
-        calm = self._now - self._changed >= self._window
-        return self._now + (max(self._look, CALM_LOOK) if calm else self._look)
+        return self._now + (max(self._look, CALM_LOOK) if self._is_calm() else self._look)
+
+    def _turns(self) -> int:
+        """The warps tried at the next look."""
+        return max(self._warps, CALM_WARPS) if self._is_calm() else self._warps
+
+    def _again(self, now: int) -> list[Event]:
+        """The last report, a little later."""
+        self.guesses = tuple(replace(g, position=g.offset + g.speed * self._elapsed(now)) for g in self.guesses)
+        return self._tell(now)
 
     def finish(self, peaks: Peaks, levels: Levels, upto: int, duration: float) -> list[Event]:
         """The last peaks and levels; upto: all frames; duration: seconds heard. Looks once more, asking less, and ends."""
@@ -134,25 +169,25 @@ class Matcher:
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
         judged = self._judge(np.concatenate([watched, self._search.plain(before, now, NOMINEES)]), field, now)
-        guesses = self._guess(judged, now, extra_bits)
-        if not guesses or guesses[0].confidence < CLAIM_CONFIDENCE:
+        best = self._rank(judged, extra_bits)
+        if not best.is_sure:
             judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
-        elif self._claim is None or self._claim.track.id != guesses[0].track.id:
+        elif self._claim is None or self._claim.track.id != best.track:
             bent = bend(_best_now(judged), self._frames(SHORT_WINDOWS[-1]))
             judged = np.concatenate([judged, self._judge(bent, field, now)])
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)
-        guesses = self._guess(judged, now, extra_bits)
-        if self._is_doubtful(guesses, extra_bits):
-            guesses = self._guess(judged, now, extra_bits, self._decoy_fits(field, now))
-        return self._report(now, guesses)
+        best = self._rank(judged, extra_bits)
+        if self._is_doubtful(best, extra_bits):
+            best = self._rank(judged, extra_bits, self._decoy_fits(field, now))
+        return self._report(now, self._guess(best, now))
 
-    def _is_doubtful(self, guesses: tuple[Guess, ...], extra_bits: float) -> bool:
+    def _is_doubtful(self, best: Ranking, extra_bits: float) -> bool:
         """Whether there is a new best guess, and there are too few tracks to say what chance would do."""
-        if not guesses or (self._claim is not None and guesses[0].track.id == self._claim.track.id):
+        if best.track is None or (self._claim is not None and best.track == self._claim.track.id):
             return False
-        return guesses[0].bits + extra_bits > 0 and self.index.count() < FEW_TRACKS
+        return best.bits[0] + extra_bits > 0 and self.index.count() < FEW_TRACKS
 
     def _decoy_fits(self, field: Field, now: int) -> NDArray[np.float32]:
         """The fits of candidates that cannot be right, found as others are."""
@@ -164,8 +199,7 @@ class Matcher:
         best = _best_now(judged)
         if best["fit"] >= REFINE_FIT:
             window = self._frames(SHORT_WINDOWS[-1])
-            peaks = self.index.constellation(int(best["track"]), *self._stretch(best, window))
-            refine(best, peaks, field, now, window, self.params)
+            refine(best, self._stretch_of(best, window), field, now, window, self.params)
 
     def _forget_before(self, frame: int) -> None:
         self._search.forget(frame)
@@ -185,9 +219,10 @@ class Matcher:
 
     def _judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         candidates = _distinct(candidates)
-        wanted = [(int(c["track"]), *self._stretch(c, now - field.first)) for c in candidates]
+        first, last = self._stretch(candidates, now - field.first)
+        cells, edges = self.index.cells(list(zip(candidates["track"].tolist(), first.tolist(), last.tolist(), strict=True)))
         windows = np.array([*(self._frames(s) for s in SHORT_WINDOWS), 2 * self._window], np.int32)
-        return judge(candidates, self.index.stretches(wanted), field, now, windows, self.params)
+        return judge(candidates, cells, edges, field, now, windows, self.params)
 
     def _watch(self, judged: Judged) -> None:
         order = _distinct(judged[np.argsort(-judged["fit"], kind="stable")])
@@ -198,23 +233,31 @@ class Matcher:
 
     # Answers
 
-    def _guess(self, judged: Judged, now: int, extra_bits: float, chance: NDArray[np.float32] = NO_FITS) -> tuple[Guess, ...]:
-        """One guess a recording, best first. chance: fits of further candidates that are wrong."""
+    def _rank(self, judged: Judged, extra_bits: float, chance: NDArray[np.float32] = NO_FITS) -> Ranking:
+        """The best tracks and the bits that speak for each. chance: fits of further candidates that are wrong."""
         order = judged[np.argsort(-judged["fit"], kind="stable")]
         order = order[order["recent"] > PAST]
         _, firsts = np.unique(order["track"], return_index=True)
         best = order[np.sort(firsts)]  # the best of each track
         twins = [int(best["track"][i]) for i in self._twins(best)]
-        others = [c for c in best if c["track"] not in twins][:MAX_GUESSES]
+        best = best[_others(best["track"], *twins)][:MAX_GUESSES]
+        tracks, fits = order["track"], np.append(order["fit"], chance)
+        bits = []
+        for candidate in best:
+            wrong = np.append(_others(tracks, candidate["track"], *twins), np.ones(len(chance), bool))
+            of_peaks = BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)
+            bits.append(min(lead_bits(float(candidate["fit"]), fits[wrong]), of_peaks) - extra_bits)
+        return Ranking(best, bits, twins)
+
+    def _guess(self, best: Ranking, now: int) -> tuple[Guess, ...]:
+        """One guess a recording, best first."""
         guesses = []
-        for candidate in others:
+        for candidate, bits in zip(best.candidates, best.bits, strict=True):
             track = self._track(int(candidate["track"]))
             if track is not None:
-                rivals = np.append(order["fit"][_others(order["track"], candidate["track"], *twins)], chance)
-                bits = min(lead_bits(float(candidate["fit"]), rivals), BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)) - extra_bits
                 guesses.append(self._describe(track, candidate, bits, now))
-        if guesses and twins:
-            guesses[0] = self._with_twins(guesses[0], twins)
+        if guesses and best.twins:
+            guesses[0] = self._with_twins(guesses[0], best.twins)
         return _shared(guesses)
 
     def _with_twins(self, guess: Guess, twins: list[int]) -> Guess:
@@ -228,14 +271,18 @@ class Matcher:
         close = [i for i in range(1, min(len(best), MAX_TWINS)) if best["fit"][i] >= TWIN_FIT * best["fit"][0] >= TWIN_FIT * TWIN_FROM]
         if not close:
             return []
-        stretches = self.index.stretches([(int(best["track"][i]), *self._stretch(best[i])) for i in (0, *close)])
+        mine, *others = (self._stretch_of(best[i], self._window) for i in (0, *close))
         shift = best["place"] - best["place"][0]
-        return [i for i, other in zip(close, stretches[1:], strict=True) if same_recording(stretches[0], other, float(shift[i]))]
+        return [i for i, other in zip(close, others, strict=True) if same_recording(mine, other, float(shift[i]))]
 
-    def _stretch(self, candidate: Any, window: int | None = None) -> tuple[int, int]:
-        """The track frames that a candidate's last `window` frames cover."""
-        back = ((self._window if window is None else window) + SAME_LINE) * candidate["speed"] * 1.01
-        return int(candidate["place"] - back), int(candidate["place"] + 3 * SAME_LINE)
+    def _stretch_of(self, candidate: Any, window: int) -> Peaks:
+        first, last = self._stretch(candidate, window)
+        return self.index.constellation(int(candidate["track"]), int(first), int(last))
+
+    def _stretch(self, candidates: Candidates, window: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The track frames that the last `window` frames of each cover."""
+        back = (window + SAME_LINE) * candidates["speed"] * MARGIN
+        return (candidates["place"] - back).astype(np.int64), (candidates["place"] + 3 * SAME_LINE).astype(np.int64)
 
     def _describe(self, track: Track, candidate: Any, bits: float, now: int) -> Guess:
         seconds, speed = self.params.frame_seconds, float(candidate["speed"])
@@ -267,10 +314,12 @@ class Matcher:
         if len(self._best) > 4 * MAX_GUESSES:
             kept = sorted(self._best.values(), key=lambda g: -g.bits)[: 2 * MAX_GUESSES]
             self._best = {g.track.id: g for g in kept}
-        return [*self._claims(now, guesses), *self._see(now, guesses), Guesses(self._elapsed(now), guesses, self.absent)]
+        return [*self._claims(now, guesses), *self._tell(now)]
 
-    def _see(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
-        return [self._sight.look(self._search.peaks, now, self._elapsed(now), guesses)] if self._sight else []
+    def _tell(self, now: int) -> list[Event]:
+        self._told = now
+        seen = [self._sight.look(self._search.peaks, now, self._elapsed(now), self.guesses)] if self._sight else []
+        return [*seen, Guesses(self._elapsed(now), self.guesses, self.absent)]
 
     def _claims(self, now: int, guesses: tuple[Guess, ...]) -> list[Event]:
         best = guesses[0] if guesses else None
@@ -314,7 +363,10 @@ def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 def _others(tracks: NDArray[np.uint32], *named: int) -> NDArray[np.bool_]:
     """Which of them are not named."""
-    return np.asarray(np.logical_and.reduce([tracks != track for track in named]))
+    others = np.ones(len(tracks), bool)
+    for track in named:
+        others &= tracks != track
+    return others
 
 
 def _distinct(candidates: Candidates) -> Candidates:

@@ -82,6 +82,22 @@ def test_the_order_of_hits_does_not_matter():
     assert nominate(some, 4).tolist() == nominate(some[::-1], 4).tolist()
 
 
+@pytest.mark.parametrize(("count", "tracks", "frames"), [(300, 2, 40), (60_000, 9, 300), (60_000, 900, 9_000), (200_000, 3, 4_000)])
+def test_the_most_are_those_of_a_dictionary(count, tracks, frames):
+    """Whatever falls into one bucket, and however much."""
+    rng = np.random.default_rng(count + tracks)
+    some = np.zeros(count, HIT)
+    some["track"], some["offset"] = rng.integers(1, tracks + 1, count), (frames * rng.random(count) ** 3).astype(int)
+    bins = Counter(zip(some["track"].tolist(), (some["offset"] // 2).tolist(), strict=True))
+    pairs = {(track, b): n + bins[track, b + 1] for (track, b), n in list(bins.items())}
+    pairs = {(t, b): n for (t, b), n in pairs.items() if n > pairs.get((t, b - 1), 0) and n >= pairs.get((t, b + 1), 0)}
+    best = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:20]
+    found = nominate(some, 20)
+    assert found["votes"].tolist() == [n for _, n in best]
+    assert found["track"].tolist() == [track for (track, _), _ in best]
+    np.testing.assert_allclose(found["place"], [2 * b + 1.5 for (_, b), _ in best])
+
+
 def test_candidates_bear_their_warp():
     found = nominate(hits((1, 10, 4)), 5, Warp(1.04, -30.0))
     assert (found["speed"][0], found["pitch"][0]) == (pytest.approx(1.04), -30)

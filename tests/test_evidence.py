@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.candidates import CANDIDATE
+from core.constellation import MAX_FRAME, pack, unpack_cells
 from core.demo import add_noise, change_speed
-from core.evidence import CLAIM_BITS, Field, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_BITS, confidences, judge, lead_bits, refine, same_recording
 from core.params import Params
+from core.presence import Field
 from stream import recognize
 
 PARAMS = Params()
@@ -112,8 +114,9 @@ def judged(query, *rows):
     now = len(levels)
     found = candidates(*rows)
     found["place"] += found["speed"] * now
-    peaks = [reference_of(music(int(track) - 1)) for track in found["track"]]
-    return judge(found, peaks, Field.of(levels, 0), now, np.array([1000], np.int32), PARAMS), levels
+    cells = [unpack_cells(pack(reference_of(music(int(track) - 1))), 0, MAX_FRAME) for track in found["track"]]
+    edges = np.cumsum([0, *map(len, cells)])
+    return judge(found, np.concatenate(cells), edges, Field.of(levels, 0), now, np.array([1000], np.int32), PARAMS), levels
 
 
 START = 3 * SECOND  # of the clip, in the track
