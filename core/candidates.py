@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from core.constellation import Peaks
 from core.hashes import Hashes, pair
 from core.params import Params
-from core.postings import Hits
+from core.postings import TRACK_SHIFT, Hits, unpack_hits
 from core.spectrogram import band_hertz
 
-WARP_FAN = 4  # earlier peaks that a peak is paired with under a warp
-OFFSET_BIN = 2  # frames that offsets are counted in; neighbouring bins are added
+BIN_BITS = 1
+OFFSET_BIN = 1 << BIN_BITS  # frames that offsets are counted in; neighbouring bins are added
 BUCKETS = 1 << 19  # a power of two: a byte each, which a core's own cache holds
 FULL = 127  # hits that a bucket counts: of two a byte can hold the sum
 MIXER = 0x9E3779B1  # spreads the tracks over the buckets
@@ -36,7 +36,7 @@ CANDIDATE = np.dtype([("track", "<u4"), ("place", "<f4"), ("speed", "<f4"), ("pi
 """place: the track's frame heard at the query's frame `now`; speed: heard / reference tempo; pitch: heard less reference, cents."""
 
 Candidates = NDArray[np.void]
-Places = NDArray[np.int64]
+Bins = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,14 @@ class Warp:
 PLAIN = Warp(1.0, 0.0)
 
 
-def hash_query(peaks: Peaks, first: int, now: int, params: Params, warp: Warp = PLAIN) -> Hashes:
-    """Hashes a query's peaks as the reference has them under `warp`, each from peak number `first` on with earlier ones.
+def hash_query(peaks: Peaks, first: int, now: int, fan: int, params: Params, warp: Warp = PLAIN) -> Hashes:
+    """Hashes a query's peaks as the reference has them under `warp`, each from peak number `first` on with `fan` earlier ones.
 
-    peaks: PEAK [k]; under a warp each is paired with fewer. Returns HASH [h] whose frames are track frames after the place of `now`.
+    peaks: PEAK [k]. Returns HASH [h] whose frames are track frames after the place of `now`.
     """
     frame = peaks["frame"] - np.int32(now)
     band = peaks["band"]
-    fan = params.query_fan
     if warp != PLAIN:
-        fan = WARP_FAN
         frame = np.rint(frame * warp.speed).astype(np.int32)
         band = move_bands(band, -warp.pitch, params)
         inside = (band >= 0) & (band <= params.n_mels - 1)
@@ -80,39 +78,34 @@ def move_bands(band: NDArray[np.uint8], cents: float, params: Params) -> NDArray
     return np.asarray(table[band])
 
 
-def places(hits: Hits) -> Places:
-    """HIT [n] -> the track and the bin of offsets that each hit speaks for, as one number."""
-    return np.asarray(_places(hits["track"], hits["offset"]))
-
-
-def nominate(of_hits: Sequence[Places], count: int, warp: Warp = PLAIN) -> Candidates:
-    """The `count` places with most hits, one for each neighbourhood of offsets. of_hits: int64 [n] each, as `places` gives them."""
-    bins, votes = _most(of_hits, count)
+def nominate(hits: Sequence[Hits], count: int, warp: Warp = PLAIN) -> Candidates:
+    """The `count` places with most hits, one for each neighbourhood of offsets. hits: int64 [n] each."""
+    bins, votes = _most(hits, count)
     best = np.argsort(-votes, kind="stable")[:count]
     out = np.zeros(len(best), CANDIDATE)
-    out["track"] = bins[best] >> 32
-    out["place"] = ((bins[best] & 0xFFFFFFFF) - (1 << 30) + 1) * OFFSET_BIN - 0.5  # the middle of two bins
+    out["track"], offset = unpack_hits(bins[best] << BIN_BITS)
+    out["place"] = offset + OFFSET_BIN - 0.5  # the middle of two bins
     out["speed"], out["pitch"], out["votes"] = warp.speed, warp.pitch, votes[best]
     return out
 
 
-def _most(of_hits: Sequence[Places], count: int) -> tuple[Places, NDArray[np.int32]]:
-    """Places and their hits: at least the `count` with most.
+def _most(of_hits: Sequence[Hits], count: int) -> tuple[Bins, NDArray[np.int32]]:
+    """Bins of offsets and their hits: at least the `count` with most.
 
     Sorting all hits would cost more than all else. So they are thrown into buckets, of which neighbouring bins have neighbouring ones:
     no bin has more hits than its bucket, and only those of the fullest buckets are sorted and counted.
     """
     full = np.zeros(BUCKETS, np.uint8)
-    for bins in of_hits:
-        _throw(bins, full)
+    for hits in of_hits:
+        _throw(hits, full)
     heights = _heights(full)
-    at_least = np.cumsum(sum((_sample(bins, heights) for bins in of_hits), np.zeros(2 * FULL + 1, np.int64))[::-1])[::-1]
+    at_least = np.cumsum(sum((_sample(hits, heights) for hits in of_hits), np.zeros(2 * FULL + 1, np.int64))[::-1])[::-1]
     wanted = SORTED_HITS
     while True:
         height = min(max(int(np.count_nonzero(at_least * SAMPLED >= wanted)) - 1, 0), FULL)  # the greatest that so many hits have
-        key = np.concatenate([np.zeros(0, np.int64), *(_highest(bins, heights, height) for bins in of_hits)])
-        key.sort()
-        bins, votes = _count_runs(key)
+        some = np.concatenate([np.zeros(0, np.int64), *(_highest(hits, heights, height) for hits in of_hits)])
+        some.sort()
+        bins, votes = _count_runs(some)
         if height == 0 or np.count_nonzero(votes >= height) >= count:
             return bins, votes
         wanted *= 4
@@ -129,26 +122,17 @@ def bend(candidate: Any, frames: int) -> Candidates:
     return out
 
 
-@njit(cache=True, nogil=True)
-def _places(track, offset):  # type: ignore[no-untyped-def]
-    """Track and bin of offsets as one number: int64 [n]."""
-    key = np.empty(len(track), np.int64)
-    for i in range(len(track)):
-        key[i] = (np.int64(track[i]) << 32) | (offset[i] // OFFSET_BIN + (1 << 30))
-    return key
-
-
 @njit(cache=True, nogil=True, inline="always")
-def _bucket(key):  # type: ignore[no-untyped-def]
+def _bucket(hit):  # type: ignore[no-untyped-def]
     """Of the next bin it is the next bucket, and after the last comes the first."""
-    return (key + (key >> 32) * MIXER) & (BUCKETS - 1)
+    return ((hit >> BIN_BITS) + (hit >> TRACK_SHIFT) * MIXER) & (BUCKETS - 1)
 
 
 @njit(cache=True, nogil=True)
-def _throw(bins, full):  # type: ignore[no-untyped-def]
-    """Adds to each bin's bucket, which holds `FULL` at most."""
-    for i in range(len(bins)):
-        bucket = _bucket(bins[i])
+def _throw(hits, full):  # type: ignore[no-untyped-def]
+    """Adds to each hit's bucket, which holds `FULL` at most."""
+    for i in range(len(hits)):
+        bucket = _bucket(hits[i])
         full[bucket] += full[bucket] < FULL
 
 
@@ -165,36 +149,35 @@ def _heights(full):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _sample(bins, heights):  # type: ignore[no-untyped-def]
+def _sample(hits, heights):  # type: ignore[no-untyped-def]
     """How many of every `SAMPLED`-th hit have each height: int64 [2 * FULL + 1]."""
     out = np.zeros(2 * FULL + 1, np.int64)
-    for i in range(0, len(bins), SAMPLED):
-        out[heights[_bucket(bins[i])]] += 1
+    for i in range(0, len(hits), SAMPLED):
+        out[heights[_bucket(hits[i])]] += 1
     return out
 
 
 @njit(cache=True, nogil=True)
-def _highest(bins, heights, least):  # type: ignore[no-untyped-def]
-    """The hits of at least this height."""
-    out = np.empty(len(bins), np.int64)
+def _highest(hits, heights, least):  # type: ignore[no-untyped-def]
+    """The bins of the hits of at least this height: int64 [m]."""
+    out = np.empty(len(hits), np.int64)
     n = 0
-    for i in range(len(bins)):
-        out[n] = bins[i]
-        n += heights[_bucket(bins[i])] >= least
+    for i in range(len(hits)):
+        out[n] = hits[i] >> BIN_BITS
+        n += heights[_bucket(hits[i])] >= least
     return out[:n]
 
 
 @njit(cache=True, nogil=True)
-def _count_runs(key):  # type: ignore[no-untyped-def]
-    """Sorted keys -> the keys whose count, with the next key's, is not exceeded by a neighbouring pair, and those counts."""
-    n = len(key)
-    bins, counts = np.empty(n, np.int64), np.empty(n, np.int32)
+def _count_runs(sorted_bins):  # type: ignore[no-untyped-def]
+    """The bins whose count, with the next one's, is not exceeded by a neighbouring pair, and those counts."""
+    bins, counts = np.empty(len(sorted_bins), np.int64), np.empty(len(sorted_bins), np.int32)
     m = 0
-    for i in range(n):
-        if m and bins[m - 1] == key[i]:
+    for bin_ in sorted_bins:
+        if m and bins[m - 1] == bin_:
             counts[m - 1] += 1
         else:
-            bins[m], counts[m] = key[i], 1
+            bins[m], counts[m] = bin_, 1
             m += 1
     pairs = np.empty(m, np.int32)
     for i in range(m):

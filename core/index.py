@@ -245,7 +245,7 @@ class Index:
             return np.concatenate([NO_CELLS, *found]), edges
 
     def lookup(self, hashes: Hashes, budget: int) -> Hits:
-        """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: HIT [n]."""
+        """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: int64 [n]."""
         with self._storage.read() as txn:
             return postings.lookup(self._current_segments(txn), hashes, self.params.band_reach, self.params.step_reach, budget)
 

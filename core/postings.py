@@ -35,10 +35,11 @@ LINE_HEADER = struct.Struct("<QQ")  # frames, postings
 SLOT = np.dtype([("start", "<u4"), ("track", "<u4")])
 """start: place of the track's frame 0; track: its id, 0 once it was removed."""
 
-HIT = np.dtype([("track", "<u4"), ("offset", "<i4"), ("frame", "<i4")])
-"""offset: track frame less query frame; frame: the query's."""
+TRACK_SHIFT = 32
+OFFSET_ZERO = 1 << 31
+Hits = NDArray[np.int64]
+"""A hit is one number, track << TRACK_SHIFT | offset + OFFSET_ZERO, where the offset is the track's frame less the query's."""
 
-Hits = NDArray[np.void]
 Slots = NDArray[np.void]
 Part = NDArray[np.uint32]
 
@@ -141,7 +142,7 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     """Finds the postings of each hash and of its neighbours: both bands up to `band_reach`, the frame step up to `step_reach` away.
 
     hashes: HASH [h]. Reads the rarest first and stops before `budget` postings, because common hashes carry no information and a
-    look-up must not cost more as a library grows. Returns HIT [n].
+    look-up must not cost more as a library grows. Returns int64 [n].
     """
     by_hash = np.argsort(hashes["hash"], kind="stable")  # neighbours in the query then read neighbouring memory
     wanted, frames = hashes["hash"][by_hash].astype(np.int64), hashes["frame"][by_hash]
@@ -149,11 +150,16 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     for s in segments:
         _count(wanted, band_reach, step_reach, s.parts, counts)
     cheap = _affordable(counts[np.argsort(by_hash)], budget)[by_hash]
-    out = np.empty((int(counts[cheap].sum()), 3), np.int32)
+    out = np.empty(int(counts[cheap].sum()), np.int64)
     found = 0
     for s in segments:
         found = _collect(wanted[cheap], frames[cheap], band_reach, step_reach, s.parts, *s.line.columns, out, found)
-    return out[:found].view(HIT)[:, 0]
+    return out[:found].copy() if 2 * found < len(out) else out[:found]
+
+
+def unpack_hits(hits: Hits) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The tracks and the offsets, [n] each."""
+    return (hits >> TRACK_SHIFT).astype(np.uint32), (hits & ((1 << TRACK_SHIFT) - 1)) - OFFSET_ZERO
 
 
 @dataclass(frozen=True)
@@ -381,7 +387,7 @@ def _count(hashes, reach, step_reach, parts, counts):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True)
 def _collect(hashes, frames, reach, step_reach, parts, slot_starts, slot_tracks, cells, out, found):  # type: ignore[no-untyped-def]
-    """Writes the hits of one segment to `out` (track, offset, frame: int32 [n, 3]) from number `found` on; returns the new number."""
+    """Writes the hits of one segment to `out` from number `found` on; returns the new number."""
     for part in range(len(parts)):
         group_bits, starts, places, low = _columns(parts[part])
         begin, end = _asking(hashes, part, reach)
@@ -400,8 +406,7 @@ def _collect(hashes, frames, reach, step_reach, parts, slot_starts, slot_tracks,
                             continue
                         slot = _slot_of(places[k], slot_starts, cells)
                         if slot_tracks[slot]:
-                            out[found, 0] = slot_tracks[slot]
-                            out[found, 1] = np.int64(places[k]) - slot_starts[slot] - frames[i]
-                            out[found, 2] = frames[i]
+                            offset = np.int64(places[k]) - slot_starts[slot] - frames[i]
+                            out[found] = (slot_tracks[slot] << TRACK_SHIFT) + offset + OFFSET_ZERO
                             found += 1
     return found

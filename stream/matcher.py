@@ -31,6 +31,8 @@ NOMINEES = 40  # candidates from plain hits at each look
 WARP_NOMINEES = 6  # from each warp
 LIVE_WARPS = 1  # tried at each look, in turn
 CALM_WARPS = 2  # when nothing has changed
+WARPS_AT_ONCE = 4  # before it is seen whether they suffice
+SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
 FEW_TRACKS = 40  # in the library: with fewer, decoys stand in for the rivals that a larger one would have
 WATCHED = 12  # candidates kept from look to look
@@ -69,9 +71,9 @@ class Ranking:
         """The best one's."""
         return int(self.candidates["track"][0]) if len(self.candidates) else None
 
-    @property
-    def is_sure(self) -> bool:
-        return bool(self.bits) and confidences(self.bits)[0] >= CLAIM_CONFIDENCE
+    def is_sure(self, spare: float = 0.0) -> bool:
+        """Whether the best could be claimed with so many bits fewer."""
+        return bool(self.bits) and confidences([bits - spare for bits in self.bits])[0] >= CLAIM_CONFIDENCE
 
 
 Event = Guesses | Match | Lost | End | Seen
@@ -100,6 +102,7 @@ class Matcher:
         self._levels_from = 0
         self._watched = np.zeros(0, CANDIDATE)
         self._turn = 0  # of the warps
+        self._is_clear = True  # whether a quick look-up was enough at the last look
         self._claim: Guess | None = None
         self._supported = 0  # frame at which the claim was last supported
         self._last_claim: Guess | None = None
@@ -168,20 +171,40 @@ class Matcher:
             return self._report(now, ())
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
-        judged = self._judge(np.concatenate([watched, self._search.plain(before, now, NOMINEES)]), field, now)
-        best = self._rank(judged, extra_bits)
-        if not best.is_sure:
-            judged = np.concatenate([judged, self._judge(self._nominate_warped(now, warps), field, now)])
-        elif self._claim is None or self._claim.track.id != best.track:
+        judged, best = self._plain(watched, field, now, extra_bits)
+        if best.is_sure() and (self._claim is None or self._claim.track.id != best.track):
             bent = bend(_best_now(judged), self._frames(SHORT_WINDOWS[-1]))
             judged = np.concatenate([judged, self._judge(bent, field, now)])
+        else:
+            judged = self._warped(judged, best, field, now, extra_bits, warps)
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)
         best = self._rank(judged, extra_bits)
         if self._is_doubtful(best, extra_bits):
             best = self._rank(judged, extra_bits, self._decoy_fits(field, now))
+        self._is_clear = best.is_sure(SPARE_BITS)
         return self._report(now, self._guess(best, now))
+
+    def _plain(self, watched: Candidates, field: Field, now: int, extra_bits: float) -> tuple[Judged, Ranking]:
+        """Those watched and those that plain hits nominate. Quick ones, if these are more than enough, as they were at the last look."""
+        if self._is_clear:
+            judged = self._judge(np.concatenate([watched, self._search.quick(now, NOMINEES)]), field, now)
+            best = self._rank(judged, extra_bits)
+            if best.is_sure(SPARE_BITS):
+                return judged, best
+        judged = self._judge(np.concatenate([watched, self._search.thorough(now, NOMINEES)]), field, now)
+        return judged, self._rank(judged, extra_bits)
+
+    def _warped(self, judged: Judged, best: Ranking, field: Field, now: int, extra_bits: float, count: int) -> Judged:
+        """Those judged, and, while nothing is sure, those of the next `count` warps, some at a time."""
+        for first in range(0, count, WARPS_AT_ONCE):
+            if best.is_sure(SPARE_BITS if first else 0.0):
+                break
+            more = self._nominate_warped(now, min(WARPS_AT_ONCE, count - first))
+            judged = np.concatenate([judged, self._judge(more, field, now)])
+            best = self._rank(judged, extra_bits)
+        return judged
 
     def _is_doubtful(self, best: Ranking, extra_bits: float) -> bool:
         """Whether there is a new best guess, and there are too few tracks to say what chance would do."""

@@ -17,6 +17,7 @@ from core.errors import ConflictError, EarprintError, MissingError, VersionError
 from core.hashes import reference_hashes
 from core.index import Index, NewTrack
 from core.params import Params
+from core.postings import unpack_hits
 
 PARAMS = Params()
 ALL = 10**9  # a budget for everything
@@ -47,8 +48,8 @@ def songs(*seeds):
 def heard(index, seed):
     """The tracks that are hit at offset 0 by most of a song's hashes."""
     hashes = reference_hashes(some_peaks(seed), PARAMS)
-    hits = index.lookup(hashes, ALL)
-    tracks, counts = np.unique(hits["track"][hits["offset"] == 0], return_counts=True)
+    tracks, offsets = unpack_hits(index.lookup(hashes, ALL))
+    tracks, counts = np.unique(tracks[offsets == 0], return_counts=True)
     return [int(track) for track, count in zip(tracks, counts, strict=True) if count >= 0.9 * len(hashes)]
 
 
@@ -177,8 +178,8 @@ def test_hits_of_a_removed_track_never_come_back(index):
         index.add(songs(seed))
         if seed % 3 == 0:
             index.remove(seed)
-        hits = index.lookup(reference_hashes(np.concatenate([some_peaks(s) for s in range(1, 12)]), PARAMS), ALL)
-        assert not set(hits["track"].tolist()) & {3, 6, 9}
+        tracks, _ = unpack_hits(index.lookup(reference_hashes(np.concatenate([some_peaks(s) for s in range(1, 12)]), PARAMS), ALL))
+        assert not set(tracks.tolist()) & {3, 6, 9}
     assert [heard(index, seed) for seed in range(1, 12)] == [[] if s % 3 == 0 else [s] for s in range(1, 12)]
 
 
@@ -324,8 +325,7 @@ def test_a_segment_has_a_largest_size(index, monkeypatch):
 
 
 def hits(index, seed):
-    found = index.lookup(reference_hashes(some_peaks(seed), PARAMS), ALL)
-    return np.sort(found, order=["track", "offset", "frame"])
+    return np.sort(index.lookup(reference_hashes(some_peaks(seed), PARAMS), ALL))
 
 
 def test_large_segments_are_not_read_again_until_they_are_merged(folder, monkeypatch):

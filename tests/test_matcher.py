@@ -13,6 +13,7 @@ from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.index import Index
 from stream import End, Guesses, Match, Matcher, Recognizer
+from stream.search import QUICK_FAN
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
 CERTAIN = 0.99  # confidence of a claim
@@ -302,7 +303,7 @@ def test_a_plain_hash_is_looked_up_once(index):
     ledger.take()
     assert claims(matcher.feed(peaks[~early], levels[middle:], len(levels))) == []
     asked = Counter(np.concatenate(ledger.asked).tolist())
-    plain = hash_query(peaks, 0, 0, index.params)
+    plain = hash_query(peaks[peaks["rank"] < index.params.reference_rank], 0, 0, QUICK_FAN, index.params)
     look = round(1 / index.params.frame_seconds)  # frames; no look is longer
     assert asked <= Counter(plain["hash"][plain["frame"] >= middle - look].tolist())
     assert asked >= Counter(plain["hash"][(plain["frame"] >= middle) & (plain["frame"] < len(levels) - look)].tolist())

@@ -8,7 +8,7 @@ import pytest
 
 from core import postings
 from core.hashes import BAND_STEP_BITS, HASH, STEP_BITS
-from core.postings import EMPTY, HIT, PART_BITS, PARTS, SLOT, Line, build, merge, merge_lines, merge_parts, read_part
+from core.postings import EMPTY, PART_BITS, PARTS, SLOT, Line, build, merge, merge_lines, merge_parts, read_part, unpack_hits
 
 ALL = 10**9  # a budget for everything
 
@@ -40,7 +40,7 @@ def tupled(hash_):
 
 
 def slow_lookup(tracks, query, band_reach, step_reach):
-    """{index in the query: its (track, offset, frame)} by a dictionary."""
+    """{index in the query: its (track, offset)} by a dictionary."""
     where = defaultdict(list)
     for track, hashes in tracks:
         for posting in hashes:
@@ -51,7 +51,7 @@ def slow_lookup(tracks, query, band_reach, step_reach):
         earlier, later, step = tupled(int(wanted["hash"]))
         frame = int(wanted["frame"])
         keys = [(earlier + a, later + b, step + c) for a in bands for b in bands for c in steps if step + c > 0]
-        found[i] = [(track, place - frame, frame) for key in keys for track, place in where[key]]
+        found[i] = [(track, place - frame) for key in keys for track, place in where[key]]
     return found
 
 
@@ -60,9 +60,8 @@ def flat(found):
 
 
 def lookup(segments, query, budget=ALL, band_reach=1, step_reach=1):
-    hits = postings.lookup(segments, query, band_reach, step_reach, budget)
-    assert hits.dtype == HIT
-    return sorted(tuple(map(int, hit)) for hit in hits)
+    found, offsets = unpack_hits(postings.lookup(segments, query, band_reach, step_reach, budget))
+    return sorted(zip(found.tolist(), offsets.tolist(), strict=True))
 
 
 def without(segment, *ids):
@@ -208,6 +207,12 @@ def test_neighbours_stay_within_their_bits(tracks):
         assert lookup([build([(1, stored)])], edge) == flat(slow_lookup([(1, stored)], edge, 1, 1))
 
 
+def test_large_numbers_come_back():
+    rows = [(1, 0), (2**32 - 1, 2**30), (2**31, -(2**30))]
+    hits = np.array([track << postings.TRACK_SHIFT | offset + postings.OFFSET_ZERO for track, offset in rows], np.uint64).view(np.int64)
+    assert list(zip(*(column.tolist() for column in unpack_hits(hits)), strict=True)) == rows
+
+
 def test_an_empty_query_and_an_empty_library(tracks, query):
     assert lookup([build(tracks)], query[:0]) == []
     assert lookup([], query) == []
@@ -243,5 +248,5 @@ def test_postings_are_found_whatever_the_width_of_their_lowest_bits(count, parts
     assert {int(part[0]) for part in segment.parts[:parts]} == {bits}
     query = np.zeros(500, HASH)
     query["hash"] = np.unique(hashes["hash"])[:500]
-    found = postings.lookup([segment], query, 0, 0, ALL)
-    np.testing.assert_array_equal(np.sort(found["offset"]), np.sort(hashes["frame"][np.isin(hashes["hash"], query["hash"])]))
+    _, offsets = unpack_hits(postings.lookup([segment], query, 0, 0, ALL))
+    np.testing.assert_array_equal(np.sort(offsets), np.sort(hashes["frame"][np.isin(hashes["hash"], query["hash"])]))
