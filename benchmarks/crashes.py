@@ -60,7 +60,7 @@ RESERVED = 1_000_000  # numbers of files for a process of its own
 PATIENCE = 60.0  # seconds for a program to start, and for its processes to end
 UPLOADERS = 2  # clients at a time
 
-FORKS = multiprocessing.get_context("forkserver")  # a process then starts with everything imported
+FORKS = multiprocessing.get_context("forkserver")  # a process then starts with everything imported and compiled
 
 
 @dataclass
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     print_run()
-    FORKS.set_forkserver_preload(["core.library", "core.ingest", "core.index"])
+    FORKS.set_forkserver_preload(["benchmarks.warm"])
     failed = run(arguments.n, random.Random(arguments.seed))
     sys.exit(1 if failed else 0)
 

@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks import calls
 from benchmarks.calls import EXPECTED
-from benchmarks.common import print_run, progress, table
+from benchmarks.common import print_run, table
 from benchmarks.crashes import Songs
 from benchmarks.fuzz import bugs
 from benchmarks.listening import Server, running
@@ -79,6 +80,11 @@ class Sample:
 HEAD = ["", "s", "memory, MB", "handles", "readers", "index, MB", "spare, MB"]
 
 
+def lined(cells: list[str]) -> str:
+    """A line of the table of samples."""
+    return "| " + " | ".join(cell.rjust(len(name) or len("at rest")) for cell, name in zip(cells, HEAD, strict=True)) + " |"
+
+
 @dataclass
 class Soak:
     """One run. done: what was counted; findings: what went wrong."""
@@ -91,15 +97,14 @@ class Soak:
     begin: float = field(default_factory=time.monotonic)
     done: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
-    rows: list[list[str]] = field(default_factory=list)
 
     def sample(self, when: str) -> Sample:
-        """Measures, and keeps it for the table."""
+        """Measures, and prints it: a run that is interrupted has said what it saw."""
         processes = list(family(self.server.process.pid))
         handles = sum(1 for process in processes for _ in Path(f"/proc/{process}/fd").iterdir())
         index, spare, readers = size_of(self.data / "index")
         taken = Sample(time.monotonic() - self.begin, own_bytes(self.server.process.pid), handles, readers, index, spare)
-        self.rows.append(taken.row(when))
+        print(lined(taken.row(when)), flush=True)
         return taken
 
     def load(self, seconds: float, listeners: int) -> None:
@@ -108,7 +113,7 @@ class Soak:
         with ThreadPoolExecutor(2) as pool:
             crowd = pool.submit(asyncio.run, self._crowd(until, listeners))
             changes = pool.submit(self._change, until)
-            for _ in progress(range(SAMPLES), SAMPLES):
+            for _ in range(SAMPLES):
                 time.sleep(seconds / SAMPLES)
                 self.sample("busy")
             crowd.result()
@@ -174,7 +179,7 @@ class Soak:
 
     def _ask(self, method: str, path: str, file: bytes | None = None) -> bytes:
         status, answer = ask(f"127.0.0.1:{self.server.port}", method, path, file)
-        self.done[f"{method} {path.partition('?')[0].strip('0123456789')}: {status}"] += 1
+        self.done[f"{method} {re.sub(r'[0-9]+', '{id}', path.partition('?')[0])}: {status}"] += 1
         if status >= 500 and status not in EXPECTED:
             self.findings[f"{method} {path}: {status}"] += 1
         return answer
@@ -224,6 +229,7 @@ def run(minutes: float, listeners: int, seed: int, folder: Path) -> list[str]:
     songs = Songs(folder)
     with running(folder / "data", log=log, **UNLIMITED) as server:
         soak = Soak(server, folder / "data", songs, clips, random.Random(seed))
+        print(lined(HEAD) + "\n" + lined(["-" * 3] * len(HEAD)), flush=True)
         soak.load(minutes * 60 * WARM_SHARE, listeners)
         time.sleep(REST_SECONDS)
         before = soak.sample("at rest")
@@ -232,8 +238,7 @@ def run(minutes: float, listeners: int, seed: int, folder: Path) -> list[str]:
         after = soak.sample("at rest")
     findings = [f"{finding} ({times} times)" for finding, times in soak.findings.items()]
     findings += [*growth(before, after), *(f"in the server's log: {bug}" for bug in bugs(log))]
-    print(table(HEAD, soak.rows), end="\n\n")
-    print(table(["", "n"], [[what, str(n)] for what, n in sorted(soak.done.items())]))
+    print("\n" + table(["", "n"], [[what, str(n)] for what, n in sorted(soak.done.items())]))
     print("\n".join(findings) or "nothing found")
     return findings
 
