@@ -37,10 +37,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from benchmarks import calls
 from benchmarks.calls import EXPECTED
 from benchmarks.common import print_run, table
-from benchmarks.crashes import Songs
 from benchmarks.fuzz import bugs
 from benchmarks.listening import Server, running
 from benchmarks.load import UNLIMITED, family, own_bytes
+from benchmarks.writing import Songs
 from core.demo import demo_track, write_demo
 from core.library import Library
 from core.storage import Storage

@@ -6,7 +6,7 @@ A writer that is killed after a second would else have spent most of it on that.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.crashes import Given, Songs
+from benchmarks.writing import Given, Songs
 from core.library import Library
 
 with TemporaryDirectory(prefix="warm-") as name, Library(Path(name) / "data") as library:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 import web.app
 from core.errors import EarprintError
 from web.app import create_app
-from web.guard import HEADERS
+from web.headers import HEADERS
 from web.settings import Settings
 
 

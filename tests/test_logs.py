@@ -83,8 +83,9 @@ def test_a_bug_is_logged_with_the_number_of_its_request(client, lines, monkeypat
 
     monkeypatch.setattr("web.tracks.listing", broken)
     assert client.get("/tracks", headers={ID_HEADER: GIVEN}).status_code == 500
-    said, answered = lines()
-    assert said["request"] == answered["request"] == GIVEN  # in a thread, too
+    said, failed, answered = lines()
+    assert said["request"] == failed["request"] == answered["request"] == GIVEN  # in a thread, too
+    assert "ZeroDivisionError" in failed["traceback"]
     assert answered["status"] == 500
 
 

@@ -23,6 +23,7 @@ from stream import recognize
 from web.auth import Keys
 from web.errors import HANDLERS
 from web.guard import Guard
+from web.headers import Headed
 from web.limits import Listeners, Rate
 from web.live import Audience, Ears, listen
 from web.logs import Logged
@@ -30,6 +31,7 @@ from web.metrics import Metrics
 from web.monitor import watch
 from web.routes import ROUTES, SMALLER
 from web.settings import Settings
+from web.sharing import Shared
 from web.turns import Turns
 
 logger = logging.getLogger("earprint.web")
@@ -65,7 +67,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Mount("/static", CachedFiles("web", "static", FRESH), name="static", middleware=[SMALLER]),
         Mount("/vendor", CachedFiles("bootstrap_wrapper", "../bootstrap", LASTING), name="vendor", middleware=[SMALLER]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Logged), Middleware(Guard)], exception_handlers=HANDLERS, lifespan=lifespan)
+    middleware = [Middleware(layer) for layer in (Headed, Shared, Logged, Guard)]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS, lifespan=lifespan)
 
 
 @asynccontextmanager

@@ -73,9 +73,6 @@ def on_earprint_error(request: Request, error: Exception) -> Response:
     return error_response(STATUS[kind], CODE[kind], FOR_THE_OPERATOR.get(kind, str(error)))
 
 
-def on_bug(request: Request, error: Exception) -> Response:
-    """The server logs the traceback; the client is told no more than that it was not its fault."""
-    return error_response(500, "internal", "something went wrong on our side")
+BUG = ApiError(500, "internal", "something went wrong on our side")  # no more than that; the log has the traceback
 
-
-HANDLERS = {HTTPException: on_http_exception, EarprintError: on_earprint_error, Exception: on_bug}
+HANDLERS = {HTTPException: on_http_exception, EarprintError: on_earprint_error}

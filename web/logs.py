@@ -18,7 +18,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.errors import ApiError
+from web.errors import BUG, ApiError
 
 logger = logging.getLogger("earprint.access")
 
@@ -64,7 +64,7 @@ class Line(logging.Formatter):
 
 
 class Logged:
-    """ASGI middleware: numbers requests, and says and counts how each went."""
+    """ASGI middleware: numbers requests, says and counts how each went, and answers those that would have no answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -80,6 +80,11 @@ class Logged:
         except asyncio.CancelledError:  # the server stops, and has waited long enough
             if scope["type"] == "http" and answer.status is None:
                 await STOPPING.response()(scope, receive, answer)
+        except Exception:
+            if answer.status is not None:  # the connection has to be cut, which the server does, and logs
+                raise
+            logger.exception("a request failed")
+            await BUG.response()(scope, receive, answer)
         finally:
             _note(scope, answer.status or 500, time.perf_counter() - begin)
             request_id.reset(token)
