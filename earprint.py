@@ -73,9 +73,8 @@ def serve(
     """Serve the page, the HTTP API and the WebSocket."""
     from web import serving
 
-    # A worker is another process, and reads its settings from here.
-    os.environ |= {"EARPRINT_DATA": str(data), "EARPRINT_WORKERS": str(workers), "EARPRINT_TOKEN_FILE": str(token_file or "")}
-    settings = serving.checked_settings(host, open_)  # what is wrong is said now and once, not by each worker
+    given = {"EARPRINT_DATA": str(data), "EARPRINT_WORKERS": str(workers), "EARPRINT_TOKEN_FILE": str(token_file or "")}
+    settings = serving.checked_settings(host, open_, given)
     _open(data).close()
     tls = serving.Tls.checked(ssl_keyfile, ssl_certfile)
     listeners = serving.listeners(host, port, workers)

@@ -5,7 +5,6 @@ wants it alone, and leaves it at that when he cannot. So what is swept is on nob
 """
 
 import fcntl
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from core.disk import sync
 from core.errors import AudioError, StorageError
 from core.ingest import file_sha256
 
@@ -40,20 +40,25 @@ class AudioStore:
         """Brings a file in (`transfer`: copy or move), under a passing name first. Raises AudioError or StorageError."""
         target = self.path(sha256, filename)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             with TemporaryDirectory(dir=self.folder, prefix=PASSING) as passing:
                 arrived = Path(passing) / target.name
                 transfer(source, str(arrived))
                 if file_sha256(arrived) != sha256:
                     raise AudioError(f"{filename}: changed while it was read; add it again")
-                _sync(arrived)
+                sync(arrived)
                 arrived.replace(target)
-            _sync(self.folder)
+            sync(self.folder)
         except FileNotFoundError as error:
             raise AudioError(f"{filename}: went away while it was read; add it again") from error
         except OSError as error:
             raise StorageError(f"{self.folder} cannot keep {filename} ({error.strerror}): {ADVICE}") from error
         return target
+
+    def _make_folder(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            sync(self.folder.parent)
 
     def orphans(self, is_known: Callable[[str], bool]) -> Iterator[Path]:
         """What a crash left: passing names, and audio whose SHA-256 no track has. Other files are not ours."""
@@ -89,12 +94,3 @@ def alone(lock: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-def _sync(path: Path) -> None:
-    """Waits until a file, or a folder's names, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.audiostore import AudioStore, delete
 from core.check import Problem
+from core.disk import sync
 from core.errors import AudioError, EarprintError
 from core.index import Index, Track
 from core.library import Library
@@ -28,6 +29,7 @@ def back_up(library: Library, folder: str | Path, progress: Callable[[int, int],
         tracks = _tracks(target / UNFINISHED)
         problems = list(_copy_audio(library, AudioStore(target / "uploads"), tracks, progress))
     (target / UNFINISHED).rename(target / "index")
+    sync(target)
     return problems
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import lmdb
 
+from core.disk import sync
 from core.errors import StorageError
 
 MAP_SIZE = 1 << 40  # bytes of address space; the file grows as needed
@@ -61,7 +62,7 @@ class Storage:
         """Writes a consistent, compact copy into an empty folder, whoever reads or writes meanwhile."""
         with self._faults():
             self.env.copy(str(folder), compact=True)
-            _sync(folder / "data.mdb")
+            sync(folder / "data.mdb")
 
     @property
     def revision(self) -> int:
@@ -107,11 +108,3 @@ def _allocate_lock(path: Path, readonly: bool) -> None:
             raise StorageError(f"the index in {path.parent} cannot be opened ({error.strerror}): {ADVICE}") from error
         if not readonly:
             raise
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

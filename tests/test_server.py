@@ -28,6 +28,7 @@ BUSY_SECONDS = 3.0  # more, where other programs keep all cores busy
 RATE, HEARD_SECONDS = 8000, 2
 START = json.dumps({"type": "start", "sample_rate": RATE, "format": "s16le"})
 WORKERS = 2
+TOKEN = "correct-horse-battery"
 CLOSE = {"connection": "close"}  # a connection for each request, to meet all workers
 
 
@@ -37,10 +38,10 @@ def folder(data, tmp_path):
 
 
 @contextmanager
-def served(folder, *arguments):
+def served(folder, *arguments, **environment):
     """(process, client) of a server that is ready."""
     command = [PROGRAM, "serve", "--port", "0", "--json", "--data", str(folder), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | environment) as server:
         try:
             with httpx2.Client(base_url=json.loads(server.stdout.readline())["url"], timeout=PATIENCE) as client:
                 wait_for(lambda: client.get("/health/ready", headers=CLOSE).status_code == 200)
@@ -156,9 +157,23 @@ def test_workers_do_not_outlive_their_parent(folder):
         wait_for(lambda: not any(map(alive, children)))
 
 
+def test_those_who_decode_do_not_know_the_token(folder, music):
+    with served(folder, "--workers", str(WORKERS), EARPRINT_TOKEN=TOKEN) as (server, client), music[0].open("rb") as file:
+        assert client.post("/tracks/1/restore").status_code == 401
+        assert client.post("/predict", files={"file": (music[0].name, file)}).json()["match"]
+        decoders = [pid for worker in workers(server) for pid in spawned(worker)]
+        assert decoders
+        for pid in (*workers(server), *decoders):
+            assert TOKEN.encode() not in Path(f"/proc/{pid}/environ").read_bytes() + Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def workers(server):
     """The processes of its workers that live."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return spawned(server.pid)
+
+
+def spawned(pid):
+    children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 

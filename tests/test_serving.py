@@ -1,5 +1,6 @@
 """What has to be right before anything is served."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,17 @@ TOKEN = "correct-horse-battery"
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_only_this_machine(host):
-    assert serving.checked_settings(host, False) == Settings.from_env()
+    assert serving.checked_settings(host, False, {"EARPRINT_WORKERS": "3"}) == Settings(workers=3)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "music.example.org", ""])
 def test_a_public_address_needs_a_token_or_a_word(host, monkeypatch):
     with pytest.raises(EarprintError, match=r"--token-file .* --open"):
-        serving.checked_settings(host, False)
-    serving.checked_settings(host, True)
+        serving.checked_settings(host, False, {})
+    serving.checked_settings(host, True, {})
     monkeypatch.setenv("EARPRINT_TOKEN", TOKEN)
-    serving.checked_settings(host, False)
+    assert serving.checked_settings(host, False, {}).token == TOKEN
+    assert "EARPRINT_TOKEN" not in os.environ  # which other processes would inherit
 
 
 @pytest.mark.parametrize("workers", [1, 2])

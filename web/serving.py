@@ -1,14 +1,17 @@
 """`earprint serve`: what has to be right before anything is served, and then uvicorn with our options."""
 
+import os
 import socket
 import ssl
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from core.errors import EarprintError
 from web import logs
@@ -19,6 +22,7 @@ NO_TOKEN = (
     "{host} is reached by others on the network, who could change the library: set a token with --token-file or EARPRINT_TOKEN"
     " (python3 -c 'import secrets; print(secrets.token_urlsafe())' makes one), or allow it with --open"
 )
+TOKEN = "EARPRINT_TOKEN"
 MESSAGE_SPARE = 1024  # bytes: a message that is a little too large gets a proper error from us
 
 
@@ -45,9 +49,13 @@ class Tls:
         return cls(keyfile, certfile)
 
 
-def checked_settings(host: str, is_open: bool) -> Settings:
-    """The settings from the environment. Raises EarprintError when they are wrong, or would let strangers in."""
-    settings = Settings.from_env()
+def checked_settings(host: str, is_open: bool, given: Mapping[str, str]) -> Settings:
+    """The settings from the environment, and those given in its place. Raises EarprintError when they are wrong, or would let strangers in.
+
+    Takes the token out of the environment: the processes that decode strangers' files inherit that, and need not know it.
+    """
+    settings = Settings.from_env(os.environ | given)
+    os.environ.pop(TOKEN, None)
     if not (settings.token or is_open or _is_loopback(host)):
         raise EarprintError(NO_TOKEN.format(host=host or "every address"))
     return settings
@@ -83,7 +91,7 @@ def url_of(host: str, listener: socket.socket, tls: Tls) -> str:
 
 
 def run(listeners: list[socket.socket], settings: Settings, tls: Tls) -> None:
-    """Serves until it is told to stop. Workers read the settings from the environment."""
+    """Serves until it is told to stop."""
     if settings.workers > 1:
         serve_by_workers(listeners, partial(config_of, settings, tls))
     else:
@@ -92,7 +100,7 @@ def run(listeners: list[socket.socket], settings: Settings, tls: Tls) -> None:
 
 def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
     return uvicorn.Config(
-        "web.app:create_app",
+        partial(_application, settings),
         factory=True,
         ws="websockets-sansio",
         ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
@@ -107,3 +115,9 @@ def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
         access_log=False,  # ours has no addresses in it
         log_config=logs.config(settings.log),
     )
+
+
+def _application(settings: Settings) -> Starlette:
+    from web.app import create_app  # heavy, and of no use to a process that only watches over its workers
+
+    return create_app(settings)
