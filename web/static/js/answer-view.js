@@ -12,6 +12,7 @@ export class AnswerView {
     root.append(clone("answer-template"));
     others.append(clone("others-template"));
     this.best = root.querySelector(".best");
+    this.cursor = part(root, "cursor");
     action(root, "play").onclick = () => onPlay(this.answer.best.track, this.positionOf(this.answer.best));
   }
 
@@ -69,7 +70,7 @@ export class AnswerView {
     const position = this.positionOf(best);
     fill(this.root, { position: clock(position) });
     const done = position / Math.max(best.track.duration, 1);
-    part(this.root, "cursor").style.transform = `translateX(${100 * (done - 1)}%)`;
+    this.cursor.style.transform = `translateX(${(100 * (done - 1)).toFixed(1)}%)`;
   }
 
   positionOf({ offset, speed, track }) {

@@ -10,7 +10,7 @@ const COLOURS = { below: "#a9a4ff", above: "#4dffa6", threshold: "#c9c5e8", behi
 export class Evidence {
   constructor(canvas) {
     this.canvas = canvas;
-    this.pen = canvas.getContext("2d");
+    this.pen = canvas.getContext("2d", { alpha: false });
     this.points = [];
     new ResizeObserver(() => this.fit()).observe(canvas);
   }
@@ -18,13 +18,17 @@ export class Evidence {
   begin(threshold) {
     this.threshold = threshold;
     this.points = [];
-    this.show();
+    this.fit();
   }
 
   fit() {
-    this.density = window.devicePixelRatio;
-    this.canvas.width = Math.round(this.canvas.clientWidth * this.density);
-    this.canvas.height = Math.round(this.canvas.clientHeight * this.density);
+    const density = window.devicePixelRatio;
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
+    this.canvas.width = Math.round(this.width * density);
+    this.canvas.height = Math.round(this.height * density);
+    this.pen.setTransform(density, 0, 0, density, 0, 0);
+    this.changed = true;
     this.show();
   }
 
@@ -33,15 +37,17 @@ export class Evidence {
     this.points = this.points.filter((point) => point.elapsed > elapsed - KEPT_SECONDS);
     this.points.push({ elapsed, bits: Math.max(0, bits) });
     this.now = now;
+    this.changed = true;
   }
 
   show() {
-    if (!this.threshold || !this.density) return;
-    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!this.threshold || !this.changed) return;
+    this.changed = false;
+    const { width, height } = this;
     const top = SLACK * Math.max(2 * this.threshold, ...this.points.map((point) => point.bits));
     const y = (bits) => height - MARGIN - (bits / top) * (height - 2 * MARGIN);
-    this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);
-    this.pen.clearRect(0, 0, width, height);
+    this.pen.fillStyle = COLOURS.behind;
+    this.pen.fillRect(0, 0, width, height);
     if (this.points.length) this.line(this.points.map(({ elapsed, bits }) => [width - (this.now - elapsed) * SECOND_WIDTH, y(bits)]), height);
     this.rule(width, y(this.threshold));
   }
@@ -70,9 +76,9 @@ export class Evidence {
     this.pen.lineJoin = "round";
     this.pen.beginPath();
     for (const [x, y] of places) this.pen.lineTo(x, y);
-    this.pen.lineTo(this.canvas.clientWidth, last[1]);
+    this.pen.lineTo(this.width, last[1]);
     this.pen.stroke();
-    this.pen.lineTo(this.canvas.clientWidth, height);
+    this.pen.lineTo(this.width, height);
     this.pen.lineTo(places[0][0], height);
     this.pen.globalAlpha = 0.18;
     this.pen.fill();

@@ -1,5 +1,5 @@
 // A sound source as blocks of s16le: a microphone, or the sound of a tab. Knows nothing of the server.
-const BLOCK_SAMPLES = 2048; // 46 ms at 44.1 kHz
+const BLOCK_SECONDS = 0.09; // each is sent, and drawn: not more often than one can see
 // The browser's treatment is made for speech: it removes what music is recognised by.
 const AS_HEARD = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const NARROW_HZ = 22_050; // a device below it hears no more than a telephone
@@ -14,7 +14,8 @@ export class Microphone {
   // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean)
   static async open({ kind, device }, handlers) {
     checkSupport();
-    const context = new AudioContext(); // at the device's own rate: other rates fail in Firefox
+    // At the device's own rate: other rates fail in Firefox. "playback" takes sound in larger pieces, which costs less.
+    const context = new AudioContext({ latencyHint: "playback" });
     const resumed = context.resume(); // within the tap, as iOS demands
     try {
       const stream = await (kind === "tab" ? openTab() : openDevice(device));
@@ -34,33 +35,35 @@ export class Microphone {
     this.track.onended = onEnded;
     this.track.onmute = () => onMuted(true);
     this.track.onunmute = () => onMuted(false);
+    this.hints = hintsOf(this.track.getSettings());
   }
 
   async pump({ onBlock }) {
+    const blockSamples = Math.round(BLOCK_SECONDS * this.sampleRate);
     await this.context.audioWorklet.addModule(new URL("./pump-worklet.js", import.meta.url));
     const node = new AudioWorkletNode(this.context, "pump", {
       numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
-      processorOptions: { blockSamples: BLOCK_SAMPLES },
+      processorOptions: { blockSamples },
     });
-    const seconds = BLOCK_SAMPLES / this.sampleRate;
+    const seconds = blockSamples / this.sampleRate;
     node.port.onmessage = ({ data }) => onBlock({ ...data, seconds });
     this.context.createMediaStreamSource(this.stream).connect(node);
   }
 
   get sampleRate() { return this.context.sampleRate; }
 
-  // What is wrong with the device from the start: its browser ignored the wish for untreated sound, or it is made for speech.
-  get hints() {
-    const settings = this.track.getSettings();
-    const processed = Object.keys(AS_HEARD).some((name) => settings[name] === true);
-    return [processed && "processed", settings.sampleRate < NARROW_HZ && "narrow"].filter(Boolean);
-  }
 
   close() {
     this.track.onended = null;
     for (const track of this.stream.getTracks()) track.stop();
     this.context.close();
   }
+}
+
+// What is wrong with the device from the start: its browser ignored the wish for untreated sound, or it is made for speech.
+export function hintsOf(settings) {
+  const processed = Object.keys(AS_HEARD).some((name) => settings[name] === true);
+  return [processed && "processed", settings.sampleRate < NARROW_HZ && "narrow"].filter(Boolean);
 }
 
 function checkSupport() {

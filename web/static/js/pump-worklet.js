@@ -9,7 +9,7 @@ class Pump extends AudioWorkletProcessor {
   }
 
   start() {
-    this.block = new DataView(new ArrayBuffer(this.size * 2));
+    this.block = new Int16Array(this.size); // little-endian, as everything that runs browsers is
     this.filled = 0;
     this.peak = 0;
     this.energy = 0;
@@ -17,17 +17,26 @@ class Pump extends AudioWorkletProcessor {
 
   process([input]) {
     const samples = input[0] ?? []; // no channel: the source is gone or not there yet
-    for (const sample of samples) this.take(sample);
+    for (let from = 0; from < samples.length;) from += this.take(samples, from);
     return true;
   }
 
-  take(sample) {
-    const clipped = Math.max(-1, Math.min(1, sample));
-    this.block.setInt16(this.filled * 2, Math.round(clipped * FULL_SCALE), true);
-    this.peak = Math.max(this.peak, Math.abs(clipped));
-    this.energy += clipped * clipped;
-    this.filled += 1;
+  // As many samples as the block has room for. Runs 44,100 times a second: plain variables are several times faster.
+  take(samples, from) {
+    const { block, filled } = this;
+    const count = Math.min(samples.length - from, this.size - filled);
+    let { peak, energy } = this;
+    for (let i = 0; i < count; i += 1) {
+      const sample = Math.max(-1, Math.min(1, samples[from + i]));
+      block[filled + i] = Math.round(sample * FULL_SCALE);
+      energy += sample * sample;
+      peak = Math.max(peak, Math.abs(sample));
+    }
+    this.filled = filled + count;
+    this.peak = peak;
+    this.energy = energy;
     if (this.filled === this.size) this.send();
+    return count;
   }
 
   send() {

@@ -1,5 +1,6 @@
 // The lines of a fingerprint around the button: each level heard travels outward through them.
 const RINGS = 11;
+const MOST_DENSITY = 2; // device pixels a CSS pixel: more cannot be told from it here
 const INNER = 0.505; // radius of the first ring, as a part of half the canvas: outside the button
 const TURN = Math.PI * 2;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -16,8 +17,15 @@ export class Rings {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
     this.levels = new Array(RINGS).fill(0);
-    this.colour();
+    new ResizeObserver(() => this.fit()).observe(canvas);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.colour());
+  }
+
+  fit() {
+    const density = Math.min(window.devicePixelRatio, MOST_DENSITY);
+    this.canvas.width = this.canvas.height = Math.round(this.canvas.clientWidth * density);
+    this.pen.lineCap = "round";
+    this.colour();
   }
 
   // As the style sheet says for the state.
@@ -45,7 +53,6 @@ export class Rings {
   draw(now) {
     const { width, height } = this.canvas;
     this.pen.clearRect(0, 0, width, height);
-    this.pen.lineCap = "round";
     LINES.forEach((line, ring) => this.ring(line, ring, now, width / 2));
   }
 

@@ -31,14 +31,17 @@ export class Sight {
     this.evidence.begin(threshold);
     this.threshold = threshold;
     this.heard = 0;
-    this.words(null, { heard: 0, agree: 0 }, 0);
+    this.best = null;
+    this.counts = { heard: 0, agree: 0 };
+    this.words();
   }
 
   sound({ pcm, seconds }) {
     if (!this.spectrum) return;
     this.heard += seconds;
-    if (document.hidden) this.spectrum.heard += pcm.byteLength / 2;
-    else this.spectrum.feed(new Int16Array(pcm), (levels, at) => this.picture.column(levels, at));
+    const samples = new Int16Array(pcm);
+    if (document.hidden) this.spectrum.skip(samples);
+    else this.spectrum.feed(samples, (...column) => this.picture.column(...column));
   }
 
   see(message) {
@@ -49,7 +52,7 @@ export class Sight {
   weigh({ elapsed, guesses: [best] }) {
     if (!this.spectrum) return;
     this.evidence.add(elapsed, best?.bits ?? 0, this.heard);
-    this.words(best, this.counts ?? { heard: 0, agree: 0 }, best?.bits ?? 0);
+    this.best = best;
   }
 
   frame(now) {
@@ -57,11 +60,13 @@ export class Sight {
     this.shownAt = now;
     this.picture.show();
     this.evidence.show();
+    this.words();
   }
 
-  words(best, { heard, agree }, bits) {
-    const name = best && titleOf(best.track);
-    say(byId("sight-peaks"), name ? text.sight.agree(agree, heard, name) : text.sight.heard(heard));
-    say(byId("sight-bits"), text.sight.bits(Math.max(0, Math.round(bits)), Math.ceil(this.threshold)));
+  words() {
+    const { best, counts: { heard, agree } } = this;
+    const bits = Math.max(0, Math.round(best?.bits ?? 0));
+    say(byId("sight-peaks"), best ? text.sight.agree(agree, heard, titleOf(best.track)) : text.sight.heard(heard));
+    say(byId("sight-bits"), text.sight.bits(bits, Math.ceil(this.threshold)));
   }
 }

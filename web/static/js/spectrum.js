@@ -4,6 +4,7 @@ const RANGE_DB = 45; // from the darkest to the brightest
 const CONTRAST = 1.8; // over 1 leaves the weak dark, so that peaks stand out
 const FALL_DB = 4; // a second, by which the brightest level goes down after a loud moment
 const TILT_DB = 3; // an octave: music is weaker the higher it is, and no less worth seeing
+const FULL_SCALE = 32768;
 const QUIETEST_DB = -20; // of a brightest level, so that silence stays dark
 
 export class Spectrum {
@@ -14,7 +15,7 @@ export class Spectrum {
     this.sampleRate = sampleRate;
     this.bands = edges(hertz).map((hz) => Math.round((hz / sampleRate) * this.size));
     this.tilt = hertz.map((hz) => TILT_DB * Math.log2(hz / hertz[0]));
-    this.window = Float32Array.from({ length: this.size }, (_, i) => (1 - Math.cos((2 * Math.PI * i) / this.size)) / 2);
+    this.window = Float32Array.from({ length: this.size }, (_, i) => (1 - Math.cos((2 * Math.PI * i) / this.size)) / (2 * FULL_SCALE));
     this.recent = new Float32Array(this.size);
     this.filled = 0;
     this.heard = 0; // samples
@@ -22,17 +23,30 @@ export class Spectrum {
     this.fft = new Fft(this.size);
   }
 
-  // onColumn(levels: Uint8Array, seconds: of the column's middle since the start)
+  // samples: Int16Array; onColumn(levels: Uint8Array, from, until: seconds since the start)
   feed(samples, onColumn) {
-    for (const sample of samples) {
-      this.recent[this.filled] = sample / 32768;
-      this.filled += 1;
-      this.heard += 1;
-      if (this.filled < this.size) continue;
-      onColumn(this.column(), (this.heard - this.hop) / this.sampleRate);
-      this.recent.copyWithin(0, this.hop);
-      this.filled = this.size - this.hop;
+    for (let used = 0; used < samples.length;) {
+      const part = samples.subarray(used, used + this.size - this.filled);
+      this.recent.set(part, this.filled);
+      this.filled += part.length;
+      this.heard += part.length;
+      used += part.length;
+      if (this.filled === this.size) this.complete(onColumn);
     }
+  }
+
+  // A column stands for the middle half of its window.
+  complete(onColumn) {
+    const from = this.heard - this.size + this.hop / 2;
+    onColumn(this.column(), from / this.sampleRate, (from + this.hop) / this.sampleRate);
+    this.recent.copyWithin(0, this.hop);
+    this.filled = this.size - this.hop;
+  }
+
+  // Sound that is not looked at.
+  skip(samples) {
+    this.heard += samples.length;
+    this.filled = 0;
   }
 
   column() {
