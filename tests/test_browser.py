@@ -1,59 +1,24 @@
 """The page in a real Chromium, whose fake microphone plays a file, against a real server."""
 
-import os
+import json
 import re
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from core import Library
 from core.demo import demo_names, demo_track, write_audio
 from docs.stage import CHROMIUM, DENIED, FAKE_DEVICE, QUIET, RATE, chromium, opened, recorded, serving, through_the_air
 from docs.stage import hearing as browser_hearing
+from tests.axe import violations
 
-KNOWN = 3  # tracks in the library: seeds 0, 1, 2 of `music`; the next seed is uploaded
 SECONDS = 20.0  # of a track
 PLAYED, HEARD_FROM = 1, 4.0  # the seed that the microphone hears, from this second on
 UNKNOWN = 77  # the seed of music that no one has
 MATCH_MS = 20_000  # patience, for a busy machine
 POSITION_SECONDS = 0.8  # what the shown position may differ by: a busy machine draws it late
-
-if CHROMIUM is None and os.environ.get("CI") != "true":
-    pytest.skip("no Chromium is installed: apt-get install chromium", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
-
-from tests.axe import violations  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def address(music, tmp_path_factory):
-    data = tmp_path_factory.mktemp("data")
-    with Library(data) as library:
-        assert all(added.status == "added" for added in library.add(music[:KNOWN]))
-    with serving(data, hosts=frozenset({"example.test"})) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    assert CHROMIUM, "this needs Chromium: apt-get install chromium"
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright):
-    """Without a microphone."""
-    with chromium(playwright) as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 @contextmanager
@@ -68,9 +33,18 @@ def known_sound(tmp_path):
     return through_the_air(tmp_path / "known.wav", PLAYED, HEARD_FROM, SECONDS)
 
 
+@pytest.fixture(scope="module")
+def browser_among_strangers(playwright, tmp_path_factory):
+    sound = through_the_air(tmp_path_factory.mktemp("sound") / "unknown.wav", UNKNOWN, 0, SECONDS)
+    with browser_hearing(playwright, sound) as browser:
+        yield browser
+
+
 @pytest.fixture
-def unknown_sound(tmp_path):
-    return through_the_air(tmp_path / "unknown.wav", UNKNOWN, 0, SECONDS)
+def among_strangers(browser_among_strangers, address):
+    """A page whose microphone hears music that is not in the library."""
+    with opened(browser_among_strangers, address) as page:
+        yield page
 
 
 def listen_button(page):
@@ -144,21 +118,68 @@ def test_moves_nothing_when_the_match_appears(playwright, address, known_sound, 
         assert page.evaluate(edges) == pytest.approx(before, abs=1)
 
 
-def test_claims_nothing_for_music_it_does_not_know(playwright, address, unknown_sound):
-    with hearing(playwright, address, unknown_sound) as page:
-        listen_button(page).click()
-        absent = page.locator("#answer .best[data-verdict=absent]")
-        expect(absent).to_contain_text("Not in this library", timeout=MATCH_MS)
-        expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
-        expect(page.locator("#history-list li")).to_have_count(1)
-        expect(page.locator("#history-list .is-unknown")).to_contain_text("Not in this library")
+def test_claims_nothing_for_music_it_does_not_know(among_strangers):
+    page = among_strangers
+    listen_button(page).click()
+    absent = page.locator("#answer .best[data-verdict=absent]")
+    expect(absent).to_contain_text("Not in this library", timeout=MATCH_MS)
+    expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
+    expect(page.locator("#history-list li")).to_have_count(1)
+    expect(page.locator("#history-list .is-unknown")).to_contain_text("Not in this library")
 
 
-def test_says_when_there_is_no_sound(playwright, address, tmp_path):
-    with hearing(playwright, address, recorded(tmp_path / "silence.wav", np.zeros(0, np.float32))) as page:
+@pytest.mark.parametrize(
+    ("amplitude", "said"), [(0.0, "No sound comes in"), (0.005, "Very quiet"), (3.0, "Too loud")], ids=["silent", "quiet", "clipping"]
+)
+def test_says_how_the_sound_is(playwright, address, tmp_path, amplitude, said):
+    tone = amplitude * np.sin(2 * np.pi * 440 * np.arange(5 * RATE) / RATE)
+    sound = write_audio(tmp_path / "sound.wav", np.clip(tone, -1, 1).astype(np.float32), RATE)
+    with hearing(playwright, address, sound) as page:
         listen_button(page).click()
-        expect(page.locator("#status")).to_contain_text("No sound comes in")
+        expect(page.locator("#status")).to_contain_text(said, timeout=MATCH_MS)
+        expect(page.locator("#announcer")).to_contain_text(said)
         expect(page.locator("#answer")).not_to_contain_text("Not in this library")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"), [({"noiseSuppression": True}, "suppresses noise"), ({"sampleRate": 16_000}, "no more than a telephone")]
+)
+def test_says_what_the_device_does_to_music(among_strangers, settings, said):
+    treat = """settings => {
+        const { getSettings } = MediaStreamTrack.prototype;
+        MediaStreamTrack.prototype.getSettings = function () { return { ...getSettings.call(this), ...settings }; };
+    }"""
+    page = among_strangers
+    page.evaluate(treat, settings)
+    listen_button(page).click()
+    expect(page.locator("#status")).to_contain_text(said, timeout=MATCH_MS)
+
+
+def test_says_that_the_microphone_is_muted(among_strangers):
+    keep = """() => {
+        const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+        devices.getUserMedia = async (wishes) => (window.stream = await ask(wishes));
+    }"""
+    page = among_strangers
+    page.evaluate(keep)
+    listen_button(page).click()
+    expect(page.locator("#listen")).to_have_attribute("data-state", "listening", timeout=MATCH_MS)
+    for event, said in (("mute", "The microphone is muted"), ("unmute", "Listening")):
+        page.evaluate("event => window.stream.getAudioTracks()[0].dispatchEvent(new Event(event))", event)
+        expect(page.locator("#status")).to_contain_text(said)
+
+
+def test_says_that_the_sound_comes_with_gaps(page):
+    paces = """async (paces) => {
+        const { Level } = await import("/static/js/level.js");
+        return paces.map((pace) => {
+            let now = 0;
+            const level = new Level(() => now);
+            for (let i = 0; i < 250; i += 1, now += 0.1 / pace) level.add({ peak: 0.5, rms: 0.1, seconds: 0.1 });
+            return level.hints;
+        });
+    }"""
+    assert page.evaluate(paces, [1, 0.97, 0.8, 1.2]) == [[], [], ["pace"], ["pace"]]
 
 
 def test_says_what_to_do_when_the_microphone_is_denied(playwright, address):
@@ -185,25 +206,72 @@ def test_explains_an_insecure_address(playwright, address):
         expect(page.get_by_role("alert")).to_contain_text("Listening needs a secure address")
 
 
-def test_comes_back_after_the_connection_broke(playwright, address, unknown_sound):
-    with hearing(playwright, address, unknown_sound) as page:
-        sockets = []
+def answered_by(page, answer):
+    """Sockets of a server that this test is: `answer(socket)` follows on each start."""
+    sockets = []
 
-        def serve(socket):
-            sockets.append(socket)
-            socket.on_message(lambda message: socket.send('{"type": "ready"}') if isinstance(message, str) else None)
+    def serve(socket):
+        sockets.append(socket)
+        socket.on_message(lambda message: answer(socket) if isinstance(message, str) else None)
 
-        page.route_web_socket(re.compile("/listen$"), serve)
-        page.reload()
+    page.route_web_socket(re.compile("/listen$"), serve)
+    page.reload()
+    return sockets
+
+
+def is_ready(socket):
+    socket.send('{"type": "ready"}')
+
+
+def test_comes_back_after_the_connection_broke(among_strangers):
+    page = among_strangers
+    sockets = answered_by(page, is_ready)
+    listen_button(page).click()
+    expect(page.locator("#status")).to_have_text("Listening\u2026")
+    sockets[0].close(code=1012)
+    expect(page.locator("#listen")).to_have_attribute("data-state", "reconnecting")
+    expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
+    assert len(sockets) == 2
+    listen_button(page).click()
+
+
+def test_says_that_answers_come_late(among_strangers):
+    page = among_strangers
+    answered_by(page, is_ready)
+    listen_button(page).click()
+    expect(page.locator("#status")).to_have_text("The server or the network is slow: answers come late.", timeout=MATCH_MS)
+
+
+@pytest.mark.parametrize(
+    ("close", "code", "said"),
+    [
+        (1008, "silence", "It has long been silent"),
+        (1008, "too_long", "Listening has ended after a long time"),
+        (1008, "idle", "No sound has reached the server for a while"),
+        (1008, "bad_message", "Said by the server."),
+        (1000, None, "The server ended listening"),
+        (1009, None, "A message was too big for it."),
+    ],
+)
+def test_says_why_the_server_ended_listening(among_strangers, close, code, said):
+    def end(socket):
+        is_ready(socket)
+        if code:
+            socket.send(json.dumps({"type": "error", "code": code, "message": "Said by the server."}))
+        socket.close(code=close)
+
+    page = among_strangers
+    answered_by(page, end)
+    listen_button(page).click()
+    expect(page.get_by_role("alert")).to_contain_text(said)
+    expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+
+
+def test_a_long_silence_ends_listening(playwright, music, tmp_path):
+    silence = recorded(tmp_path / "silence.wav", np.zeros(0, np.float32))
+    with serving(tmp_path / "data", silence_seconds=2) as address, hearing(playwright, address, silence) as page:
         listen_button(page).click()
-        expect(page.locator("#status")).to_have_text("Listening\u2026")
-        sockets[0].close(code=1012)
-        expect(page.locator("#listen")).to_have_attribute("data-state", "reconnecting")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "listening")
-        sockets[1].send('{"type": "error", "code": "bad_message", "message": "Said by the server."}')
-        sockets[1].close(code=1008)
-        expect(page.get_by_role("alert")).to_contain_text("Said by the server.")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+        expect(page.get_by_role("alert")).to_contain_text("It has long been silent", timeout=MATCH_MS)
 
 
 def test_guesses_change_places_only_with_a_clear_lead(page):
@@ -242,7 +310,7 @@ def test_fits_the_width(browser, address, width):
 
 def test_goes_on_when_the_server_comes_back(playwright, music, known_sound, tmp_path):
     with Library(tmp_path / "data") as library:
-        assert all(added.status == "added" for added in library.add(music[:KNOWN]))
+        assert all(added.status == "added" for added in library.add(music))
     with browser_hearing(playwright, known_sound) as browser:
         page = browser.new_page()  # not `opened`: the browser itself complains of the server that is gone
         with serving(tmp_path / "data") as address:
@@ -280,21 +348,21 @@ def test_hears_another_tab(playwright, address):
         browser.close()
 
 
-def test_the_keyboard_is_enough(playwright, address, unknown_sound):
-    with hearing(playwright, address, unknown_sound) as page:
-        for _ in range(10):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.id") == "listen-button":
-                break
+def test_the_keyboard_is_enough(among_strangers):
+    page = among_strangers
+    for _ in range(10):
         page.keyboard.press("Tab")
-        page.keyboard.press("ArrowRight")
-        expect(page.locator("#status")).to_have_text("Press to name what this computer plays.")
-        page.keyboard.press("ArrowLeft")
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Enter")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "listening", timeout=MATCH_MS)
-        page.keyboard.press("Space")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
+        if page.evaluate("document.activeElement.id") == "listen-button":
+            break
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#status")).to_have_text("Press to name what this computer plays.")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#listen")).to_have_attribute("data-state", "listening", timeout=MATCH_MS)
+    page.keyboard.press("Space")
+    expect(page.locator("#listen")).to_have_attribute("data-state", "idle")
 
 
 def test_says_that_music_is_absent_when_it_is_likely(page):

@@ -1,16 +1,18 @@
 """The library and the help on the page, in a real Chromium against a real server: by mouse, keyboard and screen reader."""
 
-import os
 import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
-from core import Index, Library
+from core import Index
 from core.constellation import PEAK
 from core.demo import demo_names, demo_track, write_audio
 from core.tracks import NewTrack
-from docs.stage import CHROMIUM, RATE, chromium, opened, serving
+from docs.stage import RATE, opened, serving
+from tests.axe import violations
+from web.help import TASKS
 
 KNOWN = 3  # tracks in the library: seeds 0, 1, 2 of `music`; the next seed is uploaded
 MANY = 120  # tracks in the larger one, which have no sound
@@ -19,30 +21,6 @@ PATIENCE_MS = 30_000  # for a busy machine
 SCHEMES = ["light", "dark"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 STILL = 0.02  # of layout shift: a tenth of what web.dev calls good
-
-if CHROMIUM is None and os.environ.get("CI") != "true":
-    pytest.skip("no Chromium is installed: apt-get install chromium", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
-
-from tests.axe import violations  # noqa: E402
-from web.help import TASKS  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def browser():
-    assert CHROMIUM, "this needs Chromium: apt-get install chromium"
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def address(music, tmp_path_factory):
-    data = tmp_path_factory.mktemp("data")
-    with Library(data) as library:
-        assert all(added.status == "added" for added in library.add(music[:KNOWN]))
-    with serving(data) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +39,6 @@ def large(tmp_path_factory):
 def empty(tmp_path):
     with serving(tmp_path / "empty") as address:
         yield address
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 def row(page, seed):

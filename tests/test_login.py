@@ -1,25 +1,13 @@
 """The log-in in a real Chromium, with scripts and without."""
 
-import os
 import shutil
 
 import pytest
+from playwright.sync_api import expect
 
-from docs.stage import CHROMIUM, chromium, serving
+from docs.stage import serving
 
 TOKEN = "correct-horse-battery"
-
-if CHROMIUM is None and os.environ.get("CI") != "true":
-    pytest.skip("no Chromium is installed: apt-get install chromium", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright  # noqa: E402 (after the skip: its absence is no failure)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    assert CHROMIUM, "this needs Chromium: apt-get install chromium"
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture(params=[False, True], ids=["public", "private"])

@@ -8,8 +8,7 @@ import { nameOf } from "./format.js";
 import { Rings } from "./rings.js";
 import { text } from "./text.js";
 
-const TICK_MS = 200; // the cursor in the track
-const FRAME_MS = 80; // between two drawings: smooth enough, and cheap
+const FRAME_MS = 90; // between two drawings: smooth enough, and cheap
 const LIVE = new Set(["listening", "matched", "lost", "reconnecting"]);
 const WHEN_LISTENING = new Set(["processed", "narrow"]); // hints that no longer matter once something is found
 const BROKEN = 1006; // the code of a connection that ended without one
@@ -24,7 +23,9 @@ export class ListenView {
     this.heard = onHeard;
     this.heardSeconds = heardSeconds;
     this.now = { state: "idle" };
+    this.filled = 0;
     this.drawnAt = 0;
+    document.addEventListener("visibilitychange", () => this.draw());
   }
 
   state(state, detail) {
@@ -58,6 +59,7 @@ export class ListenView {
   begin() {
     byId("problem").hidden = true;
     byId("welcome").hidden = false;
+    this.pending = null;
     this.answers.clear();
     this.sight?.clear();
     this.seeing ??= import("./sight.js").then(({ Sight }) => { this.sight = new Sight(); }); // not before it is needed
@@ -65,14 +67,10 @@ export class ListenView {
 
   wake() {
     this.rings.start();
-    this.timer = setInterval(() => this.tick(), TICK_MS);
     this.awake.start();
   }
 
-  tick() { this.answers.tick(this.heardSeconds()); }
-
   sleep() {
-    clearInterval(this.timer);
     this.rings.stop();
     this.level(0);
     this.awake.stop();
@@ -83,10 +81,14 @@ export class ListenView {
   seen(message) { this.sight?.see(message); }
   weigh(message) { this.sight?.weigh(message); }
 
-  // Draws soon, all at once; nothing without new sound, or while the page is hidden.
   level(filled) {
     this.filled = filled;
-    if (this.planned) return;
+    this.draw();
+  }
+
+  // Soon, and all that has changed at once; nothing while the page is hidden.
+  draw() {
+    if (this.planned || document.hidden) return;
     this.planned = true;
     setTimeout(() => requestAnimationFrame((now) => this.frame(now)), Math.max(0, this.drawnAt + FRAME_MS - performance.now()));
   }
@@ -94,9 +96,19 @@ export class ListenView {
   frame(now) {
     this.planned = false;
     this.drawnAt = now;
+    this.showAnswer();
     byId("level").style.transform = `scaleX(${this.filled.toFixed(2)})`;
     this.rings.frame(now, this.filled);
     this.sight?.frame(now);
+  }
+
+  showAnswer() {
+    if (this.pending) {
+      byId("welcome").hidden = true;
+      this.answers.show(...this.pending);
+      this.pending = null;
+    }
+    this.answers.tick(this.heardSeconds());
   }
 
   // What is wrong, the worst first: the line below the button says one thing.
@@ -109,16 +121,23 @@ export class ListenView {
   }
 
   answer(answer, hints = []) {
-    byId("welcome").hidden = true;
-    this.answers.show(answer, hints);
+    this.pending = [answer, hints];
+    this.draw();
     const words = wordsAloud(answer);
     if (words !== this.aloud) this.announcer.say(words);
     this.aloud = words;
   }
 
   problem(name, message) {
-    this.tell(wordsFor(name, message));
-    if (name === BROKEN) this.findOut();
+    if (name === "Undecodable") this.tell([text.problem.Undecodable[0], message]);
+    else this.tell(text.problem[name] ?? text.problem.Other(name, message));
+  }
+
+  // The connection: its close code, and the error that the server sent before, if any.
+  closed(code, error) {
+    const [heading, advice] = text.closed[code] ?? text.closed.other(code);
+    this.tell(text.ended[error?.code] ?? [heading, error?.message ?? advice]);
+    if (code === BROKEN) this.findOut();
   }
 
   // The browser does not say why there is no connection; the server may.
@@ -133,7 +152,7 @@ export class ListenView {
     say(box.querySelector("strong"), heading);
     say(box.querySelector("p"), advice);
     box.hidden = false;
-    if (!this.answers.answer) byId("welcome").hidden = false;
+    if (!this.answers.answer && !this.pending) byId("welcome").hidden = false;
   }
 }
 
@@ -147,11 +166,4 @@ function statusWords(state, detail, kind) {
 function wordsAloud({ verdict, best }) {
   const words = text.say[verdict];
   return best && words ? words(nameOf(best.track)) : (words ?? "");
-}
-
-function wordsFor(name, message) {
-  if (name === "Undecodable") return [text.problem.Undecodable[0], message];
-  if (typeof name === "string") return text.problem[name] ?? text.problem.Other(name, message);
-  const [heading, advice] = text.closed[name] ?? text.closed.other(name);
-  return [heading, message ?? advice];
 }

@@ -11,7 +11,7 @@ const seconds = () => performance.now() / 1000;
 
 export class Listener {
   // view: state(name, detail), ready(message, rate), sound(block), seen(message), weigh(message), answer(answer), hints([name]),
-  // level(filled), problem(name, detail), heard({track, absent, since, now, file})
+  // level(filled), problem(name, detail), closed(code, error), heard({track, absent, since, now, file})
   constructor(view) {
     this.view = view;
     this.attempt = 0;
@@ -83,7 +83,7 @@ export class Listener {
       onReady: (message) => this.ready(message),
       onMessage: (message) => this.message(message),
       onRetry: (wait) => this.to("reconnecting", wait),
-      onClosed: (code, message) => this.closed(code, message),
+      onClosed: (code, error) => this.closed(code, error),
     });
     source.run?.();
   }
@@ -158,7 +158,6 @@ export class Listener {
 
   ended(message) {
     this.heard.elapsed = message.elapsed;
-    this.view.tick();
     if (this.file) this.show(this.heard.ended(message));
     else this.view.answer(this.heard.ended(message), []);
   }
@@ -172,10 +171,11 @@ export class Listener {
     this.socket?.stop();
   }
 
-  closed(code, message) {
+  // code: null when it was asked for
+  closed(code, error) {
     this.socket = null;
     if (!this.active) return;
     this.stop();
-    if (code !== 1000) this.view.problem(code, message);
+    if (code) this.view.closed(code, error);
   }
 }

@@ -9,7 +9,8 @@ const NORMAL = 1000;
 const FINAL_CODES = new Set([1003, 1007, 1008, 1009]); // our fault: trying again would fail again
 
 export class ListenSocket {
-  // onReady(message), onMessage(message), onRetry(seconds), onClosed(code, message | null)
+  // onReady(message), onMessage(message), onRetry(seconds), onClosed(code, error): null, null when it was asked for; else the close code,
+  // and what the server said before: {code, message} | null
   constructor(sampleRate, handlers) {
     this.sampleRate = sampleRate;
     this.handlers = handlers;
@@ -45,12 +46,12 @@ export class ListenSocket {
 
   receive(message) {
     if (message.type === "error") {
-      this.error = message.message;
+      this.error = message;
     } else if (message.type === "ready") {
-      this.failures = 0;
       this.tries = BACKOFF_SECONDS.length;
       this.handlers.onReady(message);
     } else {
+      this.failures = 0; // and not before: one that only says it is ready may break each time
       this.handlers.onMessage(moved(message, this.base));
     }
   }
@@ -80,7 +81,7 @@ export class ListenSocket {
 
   abandon() {
     this.drop();
-    this.handlers.onClosed(NORMAL, null);
+    this.handlers.onClosed(null, null);
   }
 
   // Closes without another word to the handlers.
@@ -98,7 +99,7 @@ export class ListenSocket {
     const final = this.stopping || code === NORMAL || FINAL_CODES.has(code) || this.failures >= this.tries;
     if (final) {
       this.drop();
-      return this.handlers.onClosed(this.stopping ? NORMAL : code, this.error);
+      return this.stopping ? this.handlers.onClosed(null, null) : this.handlers.onClosed(code, this.error);
     }
     const seconds = BACKOFF_SECONDS[this.failures];
     this.failures += 1;

@@ -103,7 +103,13 @@ export const text = {
     Ended: ["The sound source has ended", "The microphone was unplugged, or sharing was stopped."],
     Other: (name, message) => ["Listening did not start", `${name}: ${message}`],
   },
-  closed: {
+  ended: { // by the codes of the server's errors
+    silence: ["It has long been silent", "So listening has ended. Press Listen when there is music again."],
+    too_long: ["Listening has ended after a long time", "The server listens only so long in one go. Press Listen to go on."],
+    idle: ["No sound has reached the server for a while", "Perhaps this device slept, or another program took the microphone. Press Listen to go on."],
+  },
+  closed: { // by the codes of WebSockets
+    1000: ["The server ended listening", "It gave no reason. Press Listen to go on."],
     1003: ["The server does not take this sound", "Its sample rate or format is not supported."],
     1007: ["The connection broke", "The server could not read a message."],
     1008: ["The server ended listening", "It did not accept what the page sent. Reload the page and try again."],
