@@ -74,11 +74,15 @@ def plan(args: argparse.Namespace, known: Sequence[str], unknown: Sequence[str])
     tasks, sources = [], sound.sources(args)
     for c, (condition, length) in enumerate(CONDITIONS):
         chosen = np.random.default_rng([args.seed, c]).integers(len(known), size=args.n)
-        for i in range(args.n if not args.conditions or condition in args.conditions else 0):
+        for i in range(args.n if is_wanted(args, condition, length) else 0):
             file = unknown[i % len(unknown)] if condition.startswith("unknown") else known[chosen[i]]
             name = f"{c:02d}_{_safe(condition)}_{length}s_{i:04d}.wav"
             tasks.append(Task(args.music, args.out, file, name, condition, length, (args.seed, c, i), sources))
     return tasks
+
+
+def is_wanted(args: argparse.Namespace, condition: str, length: float) -> bool:
+    return (not args.conditions or condition in args.conditions) and (not args.lengths or length in args.lengths)
 
 
 def _safe(condition: str) -> str:
@@ -97,6 +101,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=40, help="queries a condition")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--conditions", nargs="+", default=[], help="only these, such as clean mic speed+4%%")
+    parser.add_argument("--lengths", nargs="+", type=float, default=[], metavar="SECONDS", help="only clips so long")
     parser.add_argument("--unknown", type=float, default=0.15, help="share of the files that are not to be indexed")
     parser.add_argument("--same", type=Path, help="a CSV of files that hold the same recording, a group a line")
     parser.add_argument("--jobs", type=int, default=2)
