@@ -18,6 +18,7 @@ from core.spectrogram import band_hertz
 
 BLOCK_SECONDS = 10.0
 SHIFTS = (5, -5, 6, -6, 7, -7, 8, -8, 9, -9)  # semitones
+TEMPOS = (1.0, 0.8, 1.25, 0.64, 1.5625)  # lengths against the real one's; further apart than any tempo that is looked for
 BATCH = 16  # tracks a transaction
 SECONDS_PER_HOUR = 3600
 
@@ -41,18 +42,40 @@ def decoy(peaks: Peaks, params: Params, variant: int) -> Peaks:
 
 def endless(index: Index) -> Iterator[tuple[NewTrack, Peaks]]:
     """Decoys of the index's real tracks, ready to be added: of each one, then of each another, without end."""
-    real = [track for track in index.tracks(limit=None).tracks if not track.filename.endswith(".decoy")]
-    variant = 0
+    real, variant = _real(index), 0
     while real:
         for track in real:
-            yield _new_track(track, variant), decoy(index.constellation(track.id), index.params, variant)
+            yield _new_track(track, f"{variant}", track.duration), decoy(index.constellation(track.id), index.params, variant)
         variant += 1
 
 
-def _new_track(track: Track, variant: int) -> NewTrack:
-    name = f"{track.sha256}-{variant}.decoy"
+def stretches(index: Index, seconds: float, seed: int) -> Iterator[tuple[NewTrack, Peaks]]:
+    """Short decoys in a random order: each stretch of so many seconds of the real tracks, at each shift and tempo. No two hold the
+    same in the same form: if they did, the best wrong candidate would have a rival that is as good."""
+    length, frame_seconds = round(seconds / index.params.frame_seconds), index.params.frame_seconds
+    starts = [(track, first) for track in _real(index) for first in range(0, round(track.duration / frame_seconds) - length + 1, length)]
+    forms = [(start, variant, tempo) for start in starts for variant in range(len(SHIFTS)) for tempo in TEMPOS]
+    for number in np.random.default_rng(seed).permutation(len(forms)):
+        (track, first), variant, tempo = forms[number]
+        peaks = _at_tempo(index.constellation(track.id, first, first + length), first, tempo, index.params)
+        yield _new_track(track, f"{variant} at {first}, {tempo}", seconds * tempo), decoy(peaks, index.params, variant)
+
+
+def _real(index: Index) -> list[Track]:
+    return [track for track in index.tracks(limit=None).tracks if not track.filename.endswith(".decoy")]
+
+
+def _at_tempo(peaks: Peaks, first: int, tempo: float, params: Params) -> Peaks:
+    """From frame `first` on, so many times as long; of what is shortened fewer peaks, so that it is as dense."""
+    kept = peaks[peaks["rank"] < params.reference_rank * tempo].copy()
+    kept["frame"] = np.rint((kept["frame"] - first) * tempo)
+    return kept
+
+
+def _new_track(track: Track, form: str, duration: float) -> NewTrack:
+    name = f"{track.sha256}-{form}.decoy"
     sha256 = hashlib.sha256(name.encode()).hexdigest()
-    return NewTrack(f"Decoy {variant} of {track.title}", "", "", track.duration, name, sha256, name)
+    return NewTrack(f"Decoy {form} of {track.title}", "", "", duration, name, sha256, name)
 
 
 def _reverse_blocks(peaks: Peaks, block: int, variant: int) -> Peaks:
