@@ -3,16 +3,22 @@
 import math
 import os
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import hearing
 import numpy as np
 import pytest
+import soundfile
 
-from benchmarks import claims, common, corpus, decoys, load, plot
+from benchmarks import calibration, claims, common, corpus, decoys, front_end, load, plot, sound, streams
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
 from core.constellation import PEAK
+from core.evidence import CLAIM_BITS
+from core.index import Index
 from core.params import Params
 
 
@@ -115,6 +121,80 @@ def test_a_decoy_is_the_track_reversed_in_blocks_and_moved() -> None:
     assert moved["frame"].tolist() == [block - 1 - 10, block - 1]  # the highest band has nowhere to go
     assert moved["strength"].tolist() == [8, 9]
     assert (moved["band"] > [120, 100]).all()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    with hearing.known_music(tmp_path_factory.mktemp("small") / "index") as index:
+        yield index
+
+
+def test_no_two_short_decoys_are_alike(small: Index) -> None:
+    made = list(islice(decoys.stretches(small, 10.0, seed=1), 100))  # of 800: twice 10 s of 8 tracks, in 50 forms
+    assert len({new.sha256 for new, _ in made}) == len({peaks.tobytes() for _, peaks in made}) == 100
+    for new, peaks in made:
+        blocks = math.ceil(new.duration / decoys.BLOCK_SECONDS)
+        assert 0 <= peaks["frame"][0] <= peaks["frame"][-1] <= blocks * decoys.BLOCK_SECONDS / small.params.frame_seconds
+        assert len(peaks) < 60 * new.duration  # about as dense as the real ones, however short they are made
+
+
+def test_unknown_clips_are_asked_in_a_library_that_is_filled_up(small: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(tmp_path / "unknown.wav", hearing.music(100), hearing.RATE)
+    clip = calibration.Clip(tmp_path / "unknown.wav", "noise+5", 5.0, (1,), sound.Sources())
+    analysis = calibration.analyse(clip)
+    assert (analysis.duration, len(analysis.peaks) > 100) == (5.0, True)
+    with pytest.raises(SystemExit, match="no more than 8 tracks"):  # of 25 s each: no stretch of 30 s
+        calibration.fill(small, 20, seed=1)
+    monkeypatch.setattr(calibration, "DECOY_SECONDS", 20.0)
+    calibration.fill(small, 20, seed=1)
+    assert small.count() == 20
+    monkeypatch.setattr(corpus, "index", lambda folder: small)  # which is open already
+    outcome = calibration.ask(calibration.Task(analysis, small.path.parent))
+    assert (outcome.claimed, outcome.bits < CLAIM_BITS) == (None, True)
+
+
+def test_the_law_of_bits_is_a_row_and_a_line() -> None:
+    outcomes = [calibration.Outcome("a/x.ogg", bits, None) for bits in (0.5, 1.5, 2.5)]
+    claimed = calibration.Outcome("a/x.ogg", 11.0, "a/y.ogg")
+    size = calibration.Size(10, 0.5, [*outcomes, claimed])
+    first, law = calibration.rows([size])
+    assert first[:3] == ["10", "0.5", ".500 [.150, .850]"]  # two of four have more than 2 bits
+    assert first[-2:] == ["1/4 .25 [.05, .70]", "1"]  # and one is claimed, for a file of its own folder
+    assert law[2:5] == [".2500", ".0625", ".0156"]
+    points, bands = calibration.lines([size])
+    assert points["10 tracks"][-1] == (1.0, 1.0)
+    assert points["10 tracks"][0] == (2.0**-10.5, 0.25)
+    assert len(bands["10 tracks"][0]) == len(points["10 tracks"])
+    root = ElementTree.fromstring(calibration.draw([size]))
+    assert len(root.findall("{http://www.w3.org/2000/svg}polygon")) == 1
+    assert {"law", "a claim", "10 tracks"} <= {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_the_bound_of_false_claims_is_the_sum_over_looks() -> None:
+    looks = [k * 10 * 256 / 11025 for k in (1, 2, 3, 4)]  # every ten frames, in the first second
+    by_hand = sum(2.0 ** -(5 + 2 + 1.5 * math.log2(1 + t)) for t in looks)
+    assert streams.expected(1.0, 5.0) == pytest.approx(by_hand)
+    assert streams.expected(3600.0) < streams.expected(360_000.0) < 1.1 * streams.expected(3600.0)  # the sum is finite
+
+
+def test_the_rate_of_rare_claims_has_an_exact_interval() -> None:
+    assert streams.rate_interval(0, 100.0) == pytest.approx((0, 3.689), abs=1e-3)  # -ln 0.025
+    assert streams.rate_interval(2, 10.0) == pytest.approx((2.422, 72.247), abs=1e-3)  # Garwood's table: 0.2422, 7.2247
+
+
+def test_the_shipped_front_end_is_the_engine_s() -> None:
+    pcm = hearing.music(3, 6, Params().sample_rate)
+    peaks, levels = hearing.fingerprint(pcm, Params().sample_rate)
+    shipped = front_end.Variant.named("shipped").fingerprint(pcm)
+    np.testing.assert_array_equal(shipped[0], peaks)
+    np.testing.assert_array_equal(shipped[1], levels)
+    for name in front_end.VARIANTS:
+        assert front_end.Variant.named(name).params != Params() or name == "shipped"
+    assert len(front_end.Variant.named("PCEN for whitening").fingerprint(pcm)[0]) > 100
+
+
+def test_variants_are_compared_query_by_query() -> None:
+    assert front_end.paired([[1, 0, -1, 0], [1, 1]]) == pytest.approx((0.5, 1.96 * math.sqrt(0.5 / 4) / 2), abs=1e-3)
 
 
 @pytest.mark.parametrize(("limit", "start"), [(1, 20), (19, 20), (20, 20), (37, 20), (150, 20), (161, 5)])
