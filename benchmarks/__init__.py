@@ -9,10 +9,14 @@
     claims            what was claimed while a programme played
     listening         streams to the engine or to a server, events back
     decoys            constellations of music that does not exist, to grow a library to any size
+    plot              a line chart as SVG
 
     degrade           make a query set from a folder of music
     accuracy          how many queries are named, accepted, named wrongly
     unknowns          how often unknown music is claimed
+    calibration       whether the bits of unknown music follow their law, however large the library
+    streams           false claims in hours of unknown music, beside the bound that the law gives
+    front_end         what each number of the front end is worth
     time_to_identify  how soon a stream is named
     radio             half-hour programmes: claims, losses, flaps
     speed             what indexing, a query and listening cost

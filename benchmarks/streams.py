@@ -66,13 +66,16 @@ class Outcome:
 def expected(seconds: float, bits: float = CLAIM_BITS, params: Params | None = None) -> float:
     """Looks of a session of unknown music that are expected to have more than so many bits, were each of them chance by its law.
 
-    A look `t` seconds after the start is charged FIRST + DOUBLING log2(1 + t) bits, so its chance is 2^-(bits + FIRST) (1 + t)^-DOUBLING.
-    The sum over all looks is also a bound (Boole) of the chance that any of them has, however much they depend on each other.
+    A look `t` seconds after the start is charged FIRST + DOUBLING log2(1 + t) bits, so its chance is 2^-(bits + FIRST) (1 + t)^-DOUBLING;
+    the last look is charged DOUBLING log2(t / WINDOW), if that is more than nothing. The sum over all looks is also a bound (Boole) of
+    the chance that any of them has more, however much they depend on each other.
     """
     frame = (params or Params()).frame_seconds
     busy, calm = LIVE_LOOK * frame, CALM_LOOK * frame
     times = np.concatenate([np.arange(busy, min(seconds, WINDOW_SECONDS), busy), np.arange(WINDOW_SECONDS, seconds, calm)])
-    return float(2.0 ** -(bits + FIRST_LOOK_BITS) * ((1.0 + times) ** -DOUBLING_BITS).sum())
+    live = 2.0**-FIRST_LOOK_BITS * float(((1.0 + times) ** -DOUBLING_BITS).sum())
+    last = max(seconds / WINDOW_SECONDS, 1.0) ** -DOUBLING_BITS
+    return float(2.0**-bits * (live + last))
 
 
 def rate_interval(claims: int, hours: float) -> tuple[float, float]:
