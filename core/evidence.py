@@ -44,7 +44,7 @@ RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
 TAIL_START = 0.09  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
 TAIL_SCALE = 0.263
-EVEN_BITS = 6.0  # bits at which a guess is as likely right as wrong
+EVEN_BITS = 6.5  # bits at which a guess is as likely right as wrong
 CONFIDENCE_SLOPE = 1.8  # natural log odds a bit
 MOST_BITS = 60.0  # more says no more
 MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
@@ -138,7 +138,7 @@ def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, param
     frame = peaks["frame"].astype(np.float32)
     for offsets, speeds, cents in FINE_STEPS:
         place, speed, pitch = float(judged["place"]), float(judged["speed"]), float(judged["pitch"])
-        bands = np.array([_heard_bands(params, pitch + c)[peaks["band"]] for c in cents], np.float32)
+        bands = np.array([heard_bands(params, pitch + c)[peaks["band"]] for c in cents], np.float32)
         i, j, k = _fine(frame - np.float32(place), bands, field.presence, field.end - now, window, speed * speeds, offsets)
         judged["speed"] = speed * speeds[j]
         judged["place"] = place - offsets[i] * judged["speed"]
@@ -186,13 +186,13 @@ def _laid_out(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """All candidates' peaks in one row: track frames after the candidate's place, and the bands nearest to where they are heard."""
     pitches, which = np.unique(candidates["pitch"], return_inverse=True)
-    heard = np.array([_heard_bands(params, float(pitch)) for pitch in pitches], np.float32).reshape(len(pitches), params.n_mels)
+    heard = np.array([heard_bands(params, float(pitch)) for pitch in pitches], np.float32).reshape(len(pitches), params.n_mels)
     frame, band = _lay_out(cells, edges, candidates["place"], which, np.floor(heard + 0.5).astype(np.int32))
     return frame, band
 
 
 @lru_cache(maxsize=512)
-def _heard_bands(params: Params, cents: float) -> NDArray[np.float32]:
+def heard_bands(params: Params, cents: float) -> NDArray[np.float32]:
     """For each band, where it is heard when the pitch is `cents` higher, float32 [n_mels], bands; far outside when it leaves the range."""
     hertz = band_hertz(params)
     heard = np.interp(hertz * 2.0 ** (cents / CENTS_PER_OCTAVE), hertz, np.arange(len(hertz)), left=-99.0, right=len(hertz) + 99.0)

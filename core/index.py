@@ -236,10 +236,13 @@ class Index:
             return [unpack(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
 
     def cells(self, wanted: Sequence[tuple[int, int, int]]) -> tuple[Cells, NDArray[np.int64]]:
-        """The same as cells, all in one row, u32 [k], and the number of each one's first, int64 [n + 1]."""
-        peaks = self._db["peaks"]
+        """The same as cells, all in one row, u32 [k], and the number of each one's first, int64 [n + 1]; none of removed tracks."""
+        tracks, peaks = self._db["tracks"], self._db["peaks"]
         with self._storage.read() as txn:
-            found = [unpack_cells(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
+            found = []
+            for track_id, first, last in wanted:
+                there = txn.get(key(track_id), db=tracks) is not None
+                found.append(unpack_cells(txn.get(key(track_id), b"", db=peaks) if there else b"", first, last))
             edges = np.zeros(len(found) + 1, np.int64)
             np.cumsum([len(cells) for cells in found], out=edges[1:])
             return np.concatenate([NO_CELLS, *found]), edges

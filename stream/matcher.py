@@ -47,6 +47,7 @@ BITS_A_PEAK = 0.6  # that each further one can say at most
 MAX_GUESSES = 5
 MAX_TWINS = 10  # candidates looked through for twins of the best
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
+TWIN_STEPS = (0.0, -2.0, 2.0)  # frames by which its place, which is not fitted finely, may be off, tried one by one
 TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 FIRST_LOOK_BITS = 2.0  # that a claim needs at once beyond those of a single look, as a listener is looked at many times
 DOUBLING_BITS = 1.5  # and with each doubling of the time for which nothing was claimed: more than the looks double
@@ -296,7 +297,10 @@ class Matcher:
             return []
         mine, *others = (self._stretch_of(best[i], self._window) for i in (0, *close))
         shift = best["place"] - best["place"][0]
-        return [i for i, other in zip(close, others, strict=True) if same_recording(mine, other, float(shift[i]))]
+        near = [
+            [same_recording(mine, other, float(shift[i] + step)) for step in TWIN_STEPS] for i, other in zip(close, others, strict=True)
+        ]
+        return [i for i, found in zip(close, near, strict=True) if any(found)]
 
     def _stretch_of(self, candidate: Any, window: int) -> Peaks:
         first, last = self._stretch(candidate, window)

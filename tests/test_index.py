@@ -97,6 +97,16 @@ def test_the_constellation_comes_back(index):
     np.testing.assert_array_equal(two, some_peaks(2))
 
 
+def test_cells_are_those_of_the_constellations_that_are_there(index):
+    index.add(songs(1, 2, 3))
+    index.remove(2)
+    cells, edges = index.cells([(1, 50, 120), (2, 0, 9999), (99, 0, 10), (3, -5, 9999)])
+    expected = [index.constellation(1, 50, 120), index.constellation(3)]
+    assert edges.tolist() == [0, *[len(expected[0])] * 3, len(cells)]
+    peaks = np.concatenate(expected)
+    np.testing.assert_array_equal(cells, peaks["frame"].astype(np.uint32) << 8 | peaks["band"])
+
+
 def test_a_known_file_is_not_added_again(index):
     index.add(songs(1))
     (known, again), (fresh, is_new), (same, twice) = index.add([*songs(1), *songs(2), *songs(2)])

@@ -259,7 +259,7 @@ def test_an_early_answer_needs_no_later_sound(index):
 def test_the_rate_does_not_matter(index, rate):
     match = listen(index, music(5, 6, rate), rate)[-1].match
     assert (match.track.id, match.offset) == (6, pytest.approx(0, abs=0.1))
-    assert match.speed == pytest.approx(1, abs=0.005)
+    assert match.speed == pytest.approx(1, abs=0.008)
 
 
 @pytest.mark.parametrize("loudness", [0.003, 3.0])
@@ -306,7 +306,7 @@ def test_another_pitch_at_the_same_tempo(index, cents):
     slower = stretch(clip(4, 3, 12), 1 / ratio)
     match = listen(index, change_speed(slower, ratio))[-1].match
     assert match.track.id == 5
-    assert match.speed == pytest.approx(1, abs=0.006)
+    assert match.speed == pytest.approx(1, abs=0.008)
     assert match.pitch_cents == pytest.approx(cents, abs=15)
 
 
