@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,10 +16,18 @@ from starlette.testclient import TestClient
 
 from tests.disks import fill, full_disk
 from web.errors import HANDLERS, ApiError
+from web.settings import Settings
 from web.uploads import FORM_BYTES, clean_name, received
 
 FILE_BYTES, ALL_BYTES = 100_000, 250_000
 MULTIPART = {"content-type": "multipart/form-data; boundary=xyz"}
+SETTINGS = Settings(idle_seconds=1)
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "headers": [(b"content-type", MULTIPART["content-type"].encode())],
+    "state": {"settings": SETTINGS},
+}
 
 
 @contextmanager
@@ -38,7 +46,12 @@ def client(tmp_path):
                 file.path.unlink()  # as when it is moved to where it stays
             return JSONResponse({"files": len(files), "sizes": sizes})
 
-    yield TestClient(Starlette(routes=[Route("/", take, methods=["POST"])], exception_handlers=HANDLERS))
+    @asynccontextmanager
+    async def lifespan(app):
+        yield {"settings": SETTINGS}
+
+    with TestClient(Starlette(routes=[Route("/", take, methods=["POST"])], exception_handlers=HANDLERS, lifespan=lifespan)) as client:
+        yield client
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,10 +152,26 @@ def test_a_sender_that_leaves(tmp_path):
     async def receive():
         return messages.pop(0)
 
-    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
     with pytest.raises(ApiError, match="cut off"):
-        asyncio.run(enter(Request(scope, receive), tmp_path))
+        asyncio.run(enter(Request(SCOPE, receive), tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sender_that_is_silent(tmp_path):
+    async def receive():
+        await asyncio.sleep(60)
+
+    with pytest.raises(ApiError, match="nothing came for 1 s") as refused:
+        asyncio.run(enter(Request(SCOPE, receive), tmp_path))
+    assert refused.value.status_code == 408
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_end_of_empty_files(client, monkeypatch):
+    monkeypatch.setattr("web.uploads.MOST_FILES", 3)
+    files = [("file", ("a.wav", b""))] * 4
+    assert client.post("/", files=files[:3]).json()["files"] == 3
+    assert code(client.post("/", files=files), 413) == "too_many_files"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +211,7 @@ def test_a_disk_without_room_for_a_folder(failing):
         yield
 
     async def enter_nowhere():
-        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
-        async with received(Request(scope), no_place(), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
+        async with received(Request(SCOPE), no_place(), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
             pass
 
     with pytest.raises(ApiError if failing == errno.ENOSPC else PermissionError) as raised:
@@ -197,12 +225,11 @@ def test_a_full_disk(tmp_path):
     async def receive():
         return {"type": "http.request", "body": body, "more_body": False}
 
-    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", MULTIPART["content-type"].encode())]}
     with full_disk(tmp_path / "disk", 1 << 20) as disk:
         fill(disk, leave=50_000)
         with pytest.raises(ApiError) as refused:
-            asyncio.run(enter(Request(scope, receive), disk))
+            asyncio.run(enter(Request(SCOPE, receive), disk))
         assert (refused.value.status_code, refused.value.code) == (507, "disk_full")
         assert [path.name for path in disk.iterdir()] == ["filling"]
         (disk / "filling").unlink()
-        asyncio.run(enter(Request(scope, receive), disk))
+        asyncio.run(enter(Request(SCOPE, receive), disk))

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from core.errors import MissingError
 from core.library import Library
 from web.errors import ApiError
+from web.uploads import body_of
 
 PAGE_LIMIT, MAX_LIMIT = 50, 200  # tracks in one answer
 SORTS = ("added", "title", "artist", "album", "duration")
@@ -101,10 +102,10 @@ def _id(request: Request) -> int:
 
 
 async def small_body(request: Request) -> bytes:
-    """Raises ApiError for one that is too large or cut off."""
+    """Raises ApiError for one that is too large, cut off, or does not come on."""
     body = bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in body_of(request):
             body += chunk
             if len(body) > BODY_BYTES:
                 raise ApiError(413, "too_large", f"at most {BODY_BYTES} bytes are taken")

@@ -1,5 +1,6 @@
 """Multipart bodies to files. A body is never held in memory, and is counted while it arrives."""
 
+import asyncio
 import errno
 import re
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from web.errors import ApiError
 FIELD = "file"
 FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to the files
 NAME_BYTES = 200  # of a file name; file systems allow 255
+MOST_FILES = 1_000  # in a request: empty ones cost no bytes, but each has its place on the disk
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ async def received(
 ) -> AsyncIterator[list[Received]]:
     """The `file` parts of a request as files in the folder that `place` yields, which deletes what is still there at the end.
 
-    Raises ApiError: 413 when a file or the whole is too large, 400 when there is no file or no proper multipart body, 507 when the disk
-    is full.
+    Raises ApiError: 413 when a file or the whole is too large, 400 when there is no file or no proper multipart body, 408 when it does not
+    come on, 507 when the disk is full.
     """
     _check_length(request, all_bytes + FORM_BYTES)
     boundary = _boundary(request)
@@ -88,7 +90,7 @@ async def _read(request: Request, form: "_Form", limit: int) -> None:
     """Parsing writes to the disk: it runs in a thread, a network chunk at a time."""
     total = 0
     try:
-        async for chunk in request.stream():
+        async for chunk in body_of(request):
             total += len(chunk)
             if total > limit:
                 raise _too_large(limit)
@@ -99,6 +101,20 @@ async def _read(request: Request, form: "_Form", limit: int) -> None:
         raise _disk_full(error) from error
     if not form.complete:
         raise ApiError(400, "bad_multipart", "the body ends before its last boundary")
+
+
+async def body_of(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ApiError when nothing comes for too long: who has gone without a word would else stay for ever."""
+    chunks, patience = request.stream(), request.state.settings.idle_seconds
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                chunk = await anext(chunks, None)
+        except TimeoutError as error:
+            raise ApiError(408, "too_slow", f"nothing came for {patience} s", {"Connection": "close"}) from error
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _disk_full(error: OSError) -> Exception:
@@ -159,6 +175,8 @@ class _Form:
             self._open(clean_name(name))
 
     def _open(self, name: str) -> None:
+        if len(self.files) == MOST_FILES:
+            raise ApiError(413, "too_many_files", f"at most {MOST_FILES} files are taken in a request")
         folder = self._folder / str(len(self.files))  # two files may have the same name
         folder.mkdir()
         self.files.append(Received(name, folder / name))
