@@ -67,7 +67,7 @@ class Settings:
     )
     sample_rate: int = _setting("EARPRINT_SAMPLE_RATE", 192_000, values.number(8_000, 192_000, "Hz"), "the highest that listeners may send")
     idle_seconds: int = _setting(
-        "EARPRINT_IDLE_SECONDS", 60, values.number(1, 86_400, "seconds"), "who sends nothing for so long, sound or the rest of a file, is closed"
+        "EARPRINT_IDLE_SECONDS", 60, values.number(1, 86_400, "seconds"), "who sends nothing for so long, be it sound or a file, is closed"
     )
     silence_seconds: int = _setting(
         "EARPRINT_SILENCE_SECONDS", 900, values.number(1, 86_400, "seconds"), "a listener whose sound is silent for so long is closed"
