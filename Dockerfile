@@ -10,6 +10,7 @@ COPY requirements.lock requirements-serve.lock ./
 RUN python -m venv /build/env && /build/env/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 RUN python -m venv /app && /app/bin/pip install --no-cache-dir --require-hashes -r requirements-serve.lock
 COPY pyproject.toml README.md LICENSE earprint.py ./
+COPY cli cli
 COPY core core
 COPY stream stream
 COPY web web

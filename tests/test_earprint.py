@@ -17,7 +17,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-import earprint
 from core.audio import AudioFile
 from core.demo import demo_track, write_audio
 from core.library import Library
@@ -316,36 +315,3 @@ def test_a_terminal_is_shown_how_far_it_is_and_how_long_it_will_take(music, tmp_
     os.close(ours)
     assert adding.returncode == 0
     assert re.search(r"Adding.* \d/4 .*\d:\d\d:\d\d.* left", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()))
-
-
-class TestText:
-    def test_clock(self):
-        clocks = {0: "0:00", 83.4: "1:23", 59.6: "1:00", -3: "-0:03", -0.2: "0:00"}
-        assert {seconds: earprint._clock(seconds) for seconds in clocks} == clocks
-
-    def test_a_guess_names_only_what_is_remarkable(self):
-        track = {"title": "Song", "artist": ""}
-        guess = {"track": track, "confidence": 0.99999, "bits": 45.2, "offset": 83, "speed": 1.02, "pitch_cents": 34.3}
-        assert earprint._guess(guess, "offset") == "Song  at 1:23  (99.9 %, 45 bits, +2.0 % speed, +34 cents)"
-        plain = guess | {"speed": 1.001, "pitch_cents": 2}
-        assert earprint._guess(plain, "offset") == "Song  at 1:23  (99.9 %, 45 bits)"
-
-    def test_events(self):
-        guess = {"track": {"title": "Song", "artist": "Band"}, "confidence": 0.5, "bits": 9, "offset": 0, "position": 7}
-        guess |= {"speed": 1, "pitch_cents": 0}
-        events = [
-            {"type": "ready", "tracks": 1234, "delay": 0.4, "threshold": 20},
-            {"type": "guesses", "elapsed": 1.0, "guesses": [], "absent": 1},
-            {"type": "guesses", "elapsed": 2.0, "guesses": [guess], "absent": 0.5},
-            {"type": "match", "elapsed": 7.0, "guess": guess},
-            {"type": "lost", "elapsed": 63.0, "track": 5},
-            {"type": "end", "elapsed": 70.0, "match": None, "guesses": [guess], "absent": 0.5},
-        ]
-        assert [earprint._event_line(event) for event in events] == [
-            "0:00  ready    1,234 tracks",
-            "0:01  guesses  nothing yet",
-            "0:02  guesses  Song - Band  at 0:07  (50.0 %, 9 bits)",
-            "0:07  match    Song - Band  at 0:07  (50.0 %, 9 bits)",
-            "1:03  lost     track 5",
-            "1:10  end      no match  (closest: Song - Band  at 0:07  (50.0 %, 9 bits))",
-        ]

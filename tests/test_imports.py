@@ -1,4 +1,4 @@
-"""Imports point one way, earprint and web -> stream -> core; the engine knows no network, clock, thread or process."""
+"""Imports point one way, earprint -> cli -> web -> stream -> core; the engine knows no network, clock, thread or process."""
 
 import ast
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["core", "stream", "web"]  # each imports the ones before it
+LAYERS = ["core", "stream", "web", "cli"]  # each imports the ones before it
 ENGINE = sorted(path.relative_to(ROOT) for layer in ("core", "stream") for path in (ROOT / layer).rglob("*.py"))
 OUTSIDE = {
     "network": {"socket", "ssl", "http", "urllib", "starlette", "uvicorn", "websockets", "requests", "httpx2"},

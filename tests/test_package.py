@@ -44,7 +44,7 @@ def run(folder, *command):
 
 def test_the_wheel_holds_the_program_and_no_more(wheel):
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"earprint.py", "core", "stream", "web"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"earprint.py", "cli", "core", "stream", "web"}
 
 
 def test_the_wheel_holds_every_file_of_the_page(wheel):

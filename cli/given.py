@@ -1,0 +1,55 @@
+"""What commands are given, and how they end."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from core.errors import EarprintError
+
+if TYPE_CHECKING:
+    from core.library import Library
+
+
+def opened(data: Path, *, readonly: bool = False, any_version: bool = False) -> "Library":
+    from core.library import Library
+
+    try:
+        return Library(data, readonly=readonly, any_version=any_version)
+    except OSError as error:
+        raise EarprintError(f"{data} cannot be the library's folder: {error.strerror}") from error
+
+
+def inputs_of(paths: list[str] | None, files_from: str | None) -> list[str]:
+    """Return what the command line names, then what the list names. Raises EarprintError for an unreadable list."""
+    inputs = (paths or []) + (_lines(files_from) if files_from else [])
+    if not inputs and not files_from:
+        raise typer.BadParameter("name at least one path, or a list of them with --files-from")
+    return inputs
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise EarprintError(f"{path}: cannot be read as a list of files: {error.strerror}") from error
+    return [os.fsdecode(line) for line in text.splitlines() if line]
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Around what takes long: Ctrl-C is no failure of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("earprint: stopped; what is done stays done. Run the same command again to go on from here.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def end(failures: int) -> None:
+    if failures:
+        raise typer.Exit(1)

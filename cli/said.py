@@ -1,0 +1,93 @@
+"""What is printed: records for programs, lines for people, and a bar where somebody is watching."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.check import Problem
+
+Record = dict[str, Any]  # what --json prints: one object a line
+
+
+def say(as_json: bool, record: Record, line: str) -> None:
+    print(json.dumps(record) if as_json else line, flush=True)
+
+
+def say_problem(problem: "Problem", as_json: bool) -> None:
+    track = problem.track and problem.track.to_json()
+    name = f"track {problem.track.id} ({problem.track.title}): " if problem.track else ""
+    say(as_json, {"track": track, "error": problem.error}, f"wrong  {name}{problem.error}")
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield `show(done, total)`, which moves a bar on stderr where somebody is watching, and estimates the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
+    unwatched = not sys.stderr.isatty()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unwatched) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def name_of(track: Record) -> str:
+    return f"{track['title']} - {track['artist']}" if track["artist"] else str(track["title"])
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    return f"{'-' if round(seconds) < 0 else ''}{minutes}:{rest:02}"
+
+
+def _percent(confidence: float) -> str:
+    return f"{min(confidence, 0.999):.1%}".replace("%", " %")  # never 100: it is a probability
+
+
+def answer_line(answer: Record) -> str:
+    """`song.wav  ->  Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`"""
+    if answer["error"]:
+        return str(answer["error"])
+    return f"{answer['query']}  ->  {_result(answer['match'], answer['guesses'], 'offset')}"
+
+
+def notable(event: Record) -> object:
+    """Return what a reader takes notice of: each event, but of guesses only those with another best track."""
+    return event if event["type"] != "guesses" else [guess["track"]["id"] for guess in event["guesses"][:1]]
+
+
+def event_line(event: Record) -> str:
+    """`0:07  match    Title - Artist  at 1:23  (99.9 %, 45 bits)`"""
+    match event["type"]:
+        case "ready":
+            text = f"{event['tracks']:,} tracks"
+        case "match":
+            text = guess_text(event["guess"], "position")
+        case "lost":
+            text = f"track {event['track']}"
+        case "guesses":
+            text = guess_text(event["guesses"][0], "position") if event["guesses"] else "nothing yet"
+        case _:
+            text = _result(event["match"], event["guesses"], "position")
+    return f"{clock(event.get('elapsed', 0.0))}  {event['type']:7}  {text}"
+
+
+def _result(match: Record | None, guesses: list[Record], where: str) -> str:
+    """Say what was claimed; else what came closest. `where` is the guess's time to name: its offset or its position."""
+    if match:
+        return guess_text(match, where)
+    return f"no match  (closest: {guess_text(guesses[0], where)})" if guesses else "no match"
+
+
+def guess_text(guess: Record, where: str) -> str:
+    facts = [_percent(guess["confidence"]), f"{guess['bits']:.0f} bits"]
+    if abs(guess["speed"] - 1) >= 0.005:
+        facts.append(f"{100 * (guess['speed'] - 1):+.1f} % speed")
+    if abs(guess["pitch_cents"]) >= 10:
+        facts.append(f"{guess['pitch_cents']:+.0f} cents")
+    return f"{name_of(guess['track'])}  at {clock(guess[where])}  ({', '.join(facts)})"
