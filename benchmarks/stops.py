@@ -40,6 +40,7 @@ PATIENCE = 60.0  # seconds
 HEARD_SECONDS = (1.0, 4.0)  # before it is told to stop
 RATE, MESSAGE_SECONDS = 11_025, 0.1  # Hz
 TRACKS, TRACK_SECONDS = 4, 15.0
+GIVEN_UP = "timeout graceful shutdown exceeded"  # what uvicorn says of the file that is being decoded
 LONG_SECONDS = 3_600.0  # of the file that is being decoded
 
 
@@ -86,7 +87,8 @@ def run(n: int, workers: int, listeners: int, folder: Path, rng: random.Random) 
         long = write_audio(folder / "long.wav", pcm, RATE)
         with running(data, "--workers", str(workers), log=folder / "log", **UNLIMITED) as server:
             stopped = asyncio.run(stop(server, listeners, clip, long.read_bytes(), rng.uniform(*HEARD_SECONDS), figures))
-        figures.findings += [f"{number}: {finding}" for finding in [*stopped, *bugs(folder / "log"), *left(data)]]
+        said = [bug for bug in bugs(folder / "log") if GIVEN_UP not in bug]
+        figures.findings += [f"{number}: {finding}" for finding in [*stopped, *said, *left(data)]]
     return figures
 
 

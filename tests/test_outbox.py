@@ -119,6 +119,7 @@ def test_a_listener_that_is_gone_stops_nobody():
         async with outbox_on(SimpleNamespace(send=gone)) as outbox:
             for _ in range(3):
                 await asyncio.wait_for(outbox.put([MATCH] * WAITING_LIMIT), 1)
-            await asyncio.wait_for(outbox.flush(), 1)
+            with pytest.raises(WebSocketDisconnect):
+                await asyncio.wait_for(outbox.flush(), 1)
 
     asyncio.run(run())

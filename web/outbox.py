@@ -58,9 +58,11 @@ class Outbox:
         self._waiting = kept
 
     async def flush(self) -> None:
-        """Waits until everything is sent. Raises as `put`."""
+        """Waits until everything is sent. Raises as `put`, and when the listener is gone: there is nobody left to say more to."""
         async with self._changed:
             await self._until(lambda: self._idle)
+        if self._gone:
+            raise WebSocketDisconnect(1006)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         try:

@@ -16,7 +16,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from web import metrics
 
-FAREWELL_SECONDS = 1.5  # for listeners to take their `end`
+FAREWELL_SECONDS = 2.5  # for listeners to take their `end`
 REQUEST_SECONDS = 1  # for other requests, after that
 EXIT_SECONDS = 4.0  # then the process ends, whatever it does; what is not committed by then never was
 KILL_SECONDS = 4.4  # until a worker is killed that has not managed even that
