@@ -120,7 +120,7 @@ def tasks(queries: Iterable[corpus.Query], folder: Path, reference: corpus.Refer
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     corpus.add_arguments(parser)
-    parser.add_argument("--hidden", type=int, default=32, help="units of the hidden layer")
+    parser.add_argument("--hidden", type=int, default=16, help="units of the hidden layer")
     args = parser.parse_args()
     with corpus.library(args.music, corpus.read_list(args.queries / "refs.txt"), data=args.data, jobs=args.jobs) as reference:
         asked = tasks(corpus.read_queries(args.queries), args.queries, reference)
