@@ -20,6 +20,7 @@ from core.constellation import PEAK
 from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
+from stream.matcher import FIRST_LOOK_BITS
 
 
 def test_wilson() -> None:
@@ -172,10 +173,10 @@ def test_the_law_of_bits_is_a_row_and_a_line() -> None:
 
 def test_the_bound_of_false_claims_is_the_sum_over_looks() -> None:
     looks = [k * 10 * 256 / 11025 for k in (1, 2, 3, 4)]  # every ten frames, in the first second
-    by_hand = sum(2.0 ** -(5 + 2 + 1.5 * math.log2(1 + t)) for t in looks)
+    by_hand = sum(2.0 ** -(5 + FIRST_LOOK_BITS + 1.5 * math.log2(1 + t)) for t in looks)
     assert streams.expected(1.0, 5.0) == pytest.approx(by_hand + 2.0**-5)  # the last look is charged nothing
     last = 2.0 ** -(5 + 1.5 * math.log2(6))  # of a minute, one of six windows
-    assert streams.expected(60.0, 5.0) - last < 2.0**-7 * (1 + 2 / 0.232)  # the integral of (1 + t)^-1.5 is 2
+    assert streams.expected(60.0, 5.0) - last < 2.0 ** -(5 + FIRST_LOOK_BITS) * (1 + 2 / 0.232)  # the integral of (1 + t)^-1.5 is 2
     assert streams.expected(360_000.0) == pytest.approx(streams.expected(3600.0), rel=0.05)  # the sum is finite
 
 
