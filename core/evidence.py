@@ -50,6 +50,8 @@ MOST_BITS = 60.0  # more says no more
 MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
 TWIN_SHARE = 0.65  # of a track's peaks that another has at the same places, from which on both hold the same recording
+GLANCE = 8  # one peak in so many is compared first,
+GLANCE_SHARE = 0.4  # and all only if so many of these are there
 TWIN_REACH = 1  # frames and bands by which those may differ
 
 JUDGED = np.dtype(
@@ -173,12 +175,18 @@ def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
         return False
     row = 256 + 2 * TWIN_REACH  # bands a frame, with a margin, so that a neighbouring band is never another frame
     cells = (peaks["frame"].astype(np.int64) + round(shift)) * row + peaks["band"]
-    others = np.sort(other["frame"].astype(np.int64) * row + other["band"])
+    others = other["frame"].astype(np.int64) * row + other["band"]  # ascending, as peaks are sorted
+    glance = _share_found(cells[::GLANCE], others, row)
+    return glance >= GLANCE_SHARE and _share_found(cells, others, row) >= TWIN_SHARE
+
+
+def _share_found(cells: NDArray[np.int64], others: NDArray[np.int64], row: int) -> float:
+    """The share of the cells beside which one of the others lies."""
     found = np.zeros(len(cells), bool)
     for near in range(-TWIN_REACH, TWIN_REACH + 1):  # frames
         at = cells + near * row
         found |= np.searchsorted(others, at - TWIN_REACH) < np.searchsorted(others, at + TWIN_REACH, side="right")
-    return bool(found.mean() >= TWIN_SHARE)
+    return float(found.mean())
 
 
 def _laid_out(
