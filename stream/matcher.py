@@ -173,11 +173,11 @@ class Matcher:
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
         judged, best = self._plain(watched, field, now, extra_bits)
+        if not best.is_sure():
+            judged, best = self._warped(judged, best, field, now, extra_bits, warps)
         if best.is_sure() and (self._claim is None or self._claim.track.id != best.track):
             bent = bend(_best_now(judged), self._frames(SHORT_WINDOWS[-1]))
             judged = np.concatenate([judged, self._judge(bent, field, now)])
-        else:
-            judged = self._warped(judged, best, field, now, extra_bits, warps)
         if len(judged):
             self._refine(judged, field, now)
         self._watch(judged)
@@ -197,15 +197,15 @@ class Matcher:
         judged = self._judge(np.concatenate([watched, self._search.thorough(now, NOMINEES)]), field, now)
         return judged, self._rank(judged, extra_bits)
 
-    def _warped(self, judged: Judged, best: Ranking, field: Field, now: int, extra_bits: float, count: int) -> Judged:
-        """Those judged, and, while nothing is sure, those of the next `count` warps, some at a time."""
+    def _warped(self, judged: Judged, best: Ranking, field: Field, now: int, extra_bits: float, count: int) -> tuple[Judged, Ranking]:
+        """Those judged, and those of the next `count` warps, some at a time, until more than enough speaks for one."""
         for first in range(0, count, WARPS_AT_ONCE):
-            if best.is_sure(SPARE_BITS if first else 0.0):
-                break
             more = self._nominate_warped(now, min(WARPS_AT_ONCE, count - first))
             judged = np.concatenate([judged, self._judge(more, field, now)])
             best = self._rank(judged, extra_bits)
-        return judged
+            if best.is_sure(SPARE_BITS):
+                break
+        return judged, best
 
     def _is_doubtful(self, best: Ranking, extra_bits: float) -> bool:
         """Whether there is a new best guess, and there are too few tracks to say what chance would do."""
