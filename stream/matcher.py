@@ -50,7 +50,7 @@ TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_STEPS = (0.0, -2.0, 2.0)  # frames by which its place, which is not fitted finely, may be off, tried one by one
 TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
 FIRST_LOOK_BITS = 1.0  # that a claim needs at once beyond those of a single look, as a listener is looked at many times
-DOUBLING_BITS = 1.5  # and with each doubling of the time for which nothing was claimed: more than the looks double
+DOUBLING_BITS = 1.5  # and with each doubling of the time for which no claim was made or stood: more than the looks double
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_BITS = 3.0  # of a single look, that the claimed track needs to count as playing
 REFINE_FIT = 3.5  # of the best candidate from which it is fitted finely
@@ -120,12 +120,15 @@ class Matcher:
         return events
 
     def _allowance(self, now: int) -> float:
-        """Bits for the many looks: chance would sooner or later look like a match to who listens for hours."""
-        return FIRST_LOOK_BITS + DOUBLING_BITS * float(np.log2(1.0 + (now - self._changed) * self.params.frame_seconds))
+        """Bits for the many looks: chance would sooner or later look like a match to who listens for hours. While a claim stands, what is
+        claimed has all evidence, and nothing is charged for that time."""
+        since = max(self._changed, self._supported)
+        return FIRST_LOOK_BITS + DOUBLING_BITS * float(np.log2(1.0 + (now - since) * self.params.frame_seconds))
 
     def _last_allowance(self, now: int) -> float:
         """Bits for the last look: one of as many as windows were heard."""
-        return DOUBLING_BITS * max(0.0, float(np.log2(max(now - self._changed, 1) / self._window)))
+        since = max(self._changed, self._supported)
+        return DOUBLING_BITS * max(0.0, float(np.log2(max(now - since, 1) / self._window)))
 
     def _is_calm(self) -> bool:
         return self._now - self._changed >= self._window

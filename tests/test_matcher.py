@@ -116,6 +116,16 @@ def test_a_track_goes_on_being_itself_to_its_end(index):
     assert claims(events) == [("match", 6)]
 
 
+def test_a_claim_that_stands_does_not_grow_doubtful(index):
+    """However long it was heard: only time without a claim makes chance more likely."""
+    tune = clip(2, 5, 15)
+    events = listen(index, add_noise(np.tile(tune, 4), -7.0))
+    assert claims(events) == [("match", 3)]
+    late = [e.guesses[0] for e in events if isinstance(e, Guesses) and e.elapsed > 30]
+    assert min(guess.confidence for guess in late if guess.track.id == 3) > CERTAIN
+    assert sum(guess.track.id == 3 for guess in late) > 0.9 * len(late)
+
+
 def test_a_claim_comes_soon_and_where_it_is(index):
     for seed in SEEDS:
         match = next(e for e in listen(index, clip(seed, 8, 5)) if isinstance(e, Match))
