@@ -1,5 +1,7 @@
 """PCM -> peaks, live or from a file: the resampler, the spectrogram and the constellation in one object."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,8 @@ MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz
 class Fingerprinter:
     """Feed it PCM in blocks of any size, then `finish`: the peaks are the same for any split, to the bit.
 
-    State: what the resampler, the spectrogram and the constellation have not decided yet. `params.delay` is how far they are behind.
+    State: the PCM that cannot decide anything yet, and what the resampler, the spectrogram and the constellation have not decided.
+    `params.delay` is how far they are behind.
     """
 
     def __init__(self, params: Params, sample_rate: int, step: int = 1) -> None:
@@ -25,28 +28,47 @@ class Fingerprinter:
             raise EarprintError(f"sample rate {sample_rate} Hz: give {MIN_RATE} to {MAX_RATE} Hz")
         self.params = params
         self._step = step
+        self._ratio = sample_rate / params.sample_rate
         self._resampler = Resampler(sample_rate, params.sample_rate)
         self._spectrogram = Spectrogram(params)
         self._constellation = Constellation(params)
+        self._heard: list[NDArray[np.float32]] = []  # PCM as it came: a call for each small block would cost more than the work
+        self._fed = 0  # samples that came, ever
         self._waiting: list[NDArray[np.float32]] = []  # PCM, resampled
         self._samples = 0  # resampled, ever
 
     def feed(self, pcm: NDArray[np.float32]) -> Peaks:
         """pcm: float32 [n] or [n, channels], amplitude -1..1 (what is not finite counts as 0). Returns the PEAK [k] decided by it."""
-        self._wait(self._resampler.feed(mono(pcm)))
+        pcm = mono(pcm)
+        self._fed += len(pcm)
+        if self.wanted:
+            self._heard.append(pcm.copy())  # the caller may write over it
+            return self._constellation.nothing()
+        self._resample(pcm)
         return self._decide() if self._samples >= self._enough() else self._constellation.nothing()
 
     def finish(self) -> Peaks:
         """The sound is over: returns the PEAK [k] still undecided."""
+        self._resample(np.zeros(0, np.float32))
         self._wait(self._resampler.finish())
         return self._decide(last=True)
+
+    @property
+    def wanted(self) -> int:
+        """How many more samples have to be fed, at least, until something can be decided."""
+        return max(0, math.ceil(self._enough() * self._ratio) - self._fed)
+
+    def _resample(self, pcm: NDArray[np.float32]) -> None:
+        """All that was heard, and `pcm` after it."""
+        self._wait(self._resampler.feed(np.concatenate([*self._heard, pcm]) if self._heard else pcm))
+        self._heard.clear()
 
     def _wait(self, pcm: NDArray[np.float32]) -> None:
         self._waiting.append(pcm)
         self._samples += len(pcm)
 
     def _enough(self) -> int:
-        """How many samples decide the next step."""
+        """How many samples, resampled, decide the next step."""
         p = self.params
         frames = (self.upto // self._step + 1) * self._step + p.look_ahead
         return (frames - 1) * p.hop + p.n_fft

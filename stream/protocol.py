@@ -90,8 +90,9 @@ class Start:
     constellation: bool
 
     @property
-    def bytes_per_second(self) -> int:
-        return self.sample_rate * self.channels * FORMATS[self.format]
+    def frame_bytes(self) -> int:
+        """Of a sample of each channel."""
+        return self.channels * FORMATS[self.format]
 
 
 class Session:
@@ -108,7 +109,7 @@ class Session:
         self._index = index
         self._limits = limits
         self._sample_rate = 1
-        self._step_bytes = 0
+        self._frame_bytes = self._step_bytes = 0
         self._pcm: Pcm | None = None
         self._recognizer: Recognizer | None = None
 
@@ -129,6 +130,11 @@ class Session:
         except _Refusal as refusal:
             self.closed = Close(refusal.close_code, str(refusal))
             yield [{"type": "error", "code": refusal.code, "message": str(refusal)}]
+
+    @property
+    def wanted(self) -> int:
+        """How many more bytes of sound have to come, at least, until there can be a reply: fewer may as well wait for each other."""
+        return 0 if self.closed or not self._recognizer else self._recognizer.wanted * self._frame_bytes
 
     def interrupt(self) -> list[Reply]:
         """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""
@@ -158,7 +164,8 @@ class Session:
             raise _Refusal("wrong_order", POLICY, "start may be sent only once")
         self._pcm = Pcm(start.format, start.channels)
         self._sample_rate = start.sample_rate
-        self._step_bytes = round(start.bytes_per_second * self._limits.step_seconds)
+        self._frame_bytes = start.frame_bytes
+        self._step_bytes = round(start.frame_bytes * start.sample_rate * self._limits.step_seconds)
         self._recognizer = Recognizer(self._index, start.sample_rate, start.constellation)
         return {
             "type": "ready",

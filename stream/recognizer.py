@@ -64,6 +64,11 @@ class Recognizer:
         return self._matcher.finish(f.finish(), f.levels, f.upto, self._samples / self._sample_rate)
 
     @property
+    def wanted(self) -> int:
+        """How many more samples have to be fed, at least, until something can happen."""
+        return self._fingerprinter.wanted
+
+    @property
     def guesses(self) -> tuple[Guess, ...]:
         """The latest guesses, best first."""
         return self._matcher.guesses

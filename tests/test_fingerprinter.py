@@ -50,6 +50,29 @@ def test_a_step_is_decided_as_soon_as_its_last_frame_can_be():
         assert lazy.upto // 11 == eager.upto // 11
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
+def test_fewer_samples_than_are_wanted_decide_nothing(rate):
+    printer = Fingerprinter(PARAMS, rate, 11)
+    pcm, upto = demo_track(1, 4, rate), 0
+    while len(pcm):
+        few, pcm = np.split(pcm, [max(printer.wanted - 1, 0)])
+        printer.feed(few)
+        assert printer.upto == upto
+        printer.feed(pcm[:1])
+        pcm, upto = pcm[1:], printer.upto
+    assert upto > 3 / PARAMS.frame_seconds
+
+
+def test_a_block_may_be_written_over_once_it_was_fed():
+    pcm, printer = demo_track(1, 3, 44100), Fingerprinter(PARAMS, 44100, 11)
+    block, peaks = np.empty(2205, np.float32), []
+    for start in range(0, len(pcm), 2205):
+        block[:] = pcm[start : start + 2205]
+        peaks.append(printer.feed(block))
+    peaks.append(printer.finish())
+    np.testing.assert_array_equal(np.concatenate(peaks), fingerprint(pcm, 44100)[0])
+
+
 def test_channels_are_mixed():
     left, right = (demo_track(seed, 3, 22050) for seed in (1, 2))
     stereo = np.stack([left, right], axis=1)

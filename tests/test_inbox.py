@@ -49,6 +49,59 @@ def test_it_says_when_what_was_waited_for_came():
     asyncio.run(run())
 
 
+def test_too_little_sound_waits_for_more():
+    async def run():
+        now = SimpleNamespace(seconds=1.0)
+        inbox = Inbox(lambda: now.seconds)
+        waiting = asyncio.create_task(inbox.wait(wanted=3))
+        await inbox.put(b"12")
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        now.seconds = 2.0
+        await inbox.put(b"3")
+        now.seconds = 3.0
+        assert await waiting == 2.0
+        assert inbox.take() == [b"12", b"3"]
+
+    asyncio.run(run())
+
+
+def test_what_came_during_a_step_is_judged_by_what_is_wanted_after_it():
+    async def run():
+        inbox = Inbox()
+        inbox.take()
+        await inbox.put(b"12")
+        assert await inbox.wait(wanted=2) is None
+        inbox.take()
+        await inbox.put(b"12")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(inbox.wait(wanted=3), 0.01)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("message", ["stop", bytes(WAITING_BYTES)])
+def test_a_text_does_not_wait_nor_does_all_that_there_is_room_for(message):
+    async def run():
+        inbox = Inbox()
+        waiting = asyncio.create_task(inbox.wait(wanted=2 * WAITING_BYTES))
+        await asyncio.sleep(0)
+        await inbox.put(message)
+        await asyncio.wait_for(waiting, 1)
+
+    asyncio.run(run())
+
+
+def test_whoever_waits_can_be_woken():
+    async def run():
+        inbox = Inbox()
+        inbox.wake()
+        await inbox.put(b"1")
+        assert await asyncio.wait_for(inbox.wait(wanted=3), 1) is None
+
+    asyncio.run(run())
+
+
 class TestLag:
     @pytest.fixture
     def now(self):

@@ -30,7 +30,7 @@ STOP = '{"type": "stop"}'
 class Echo:
     """A recogniser that says how many samples each feed had."""
 
-    delay, threshold = 0.3, 40.0
+    delay, threshold, wanted = 0.3, 40.0, 0
 
     def __init__(self, index, sample_rate, constellation):
         self.threads = set()

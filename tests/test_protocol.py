@@ -29,7 +29,7 @@ class Heard:
 class Counter:
     """A recogniser that says after each feed how many samples it has heard."""
 
-    delay, threshold = 0.3, 40.0
+    delay, threshold, wanted = 0.3, 40.0, 5
 
     def __init__(self, index, sample_rate, constellation):
         self.heard = np.zeros(0, np.float32)
@@ -283,3 +283,11 @@ def test_lower_limits():
     session.receive(start())
     assert types(session.receive(bytes(100))) == ["guesses"]
     assert types(session.receive(bytes(101))) == ["too_big"]
+
+
+def test_the_bytes_that_are_wanted(session):
+    assert session.wanted == 0  # anything before the start is wrong, which is said at once
+    session.receive(start(format="f32le", channels=2))
+    assert session.wanted == 5 * 2 * 4
+    session.receive(STOP)
+    assert session.wanted == 0

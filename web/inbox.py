@@ -12,30 +12,34 @@ class Inbox:
     """Messages in order. Full after `WAITING_BYTES`: then nothing is read, and a fast sender is slowed down by its own network.
 
     While a busy server lets them wait they add up, so that the next step takes them all at once: the later it is, the less a second
-    of sound costs.
+    of sound costs. And sound of which there is too little to say anything waits for more.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._waiting: deque[str | bytes] = deque()
         self._bytes = 0
-        self._arrived = 0.0  # when the first of those that wait did
+        self._wanted = WAITING_BYTES  # bytes that are worth a step; until somebody says so, no fewer than there is room for
+        self._arrived = 0.0  # when there were enough
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
 
     async def put(self, message: str | bytes) -> None:
         """Waits while there is no room. One message always has room, however large."""
         await self._room.wait()
-        if not self._waiting:
-            self._arrived = self._clock()
         self._waiting.append(message)
         self._bytes += len(message)
-        self._some.set()
         if self._bytes >= WAITING_BYTES:
             self._room.clear()
+        if isinstance(message, str) or self._bytes >= self._wanted:
+            self._arrived = self._arrived if self._some.is_set() else self._clock()
+            self._some.set()
 
-    async def wait(self) -> float | None:
-        """Until there is something, or `wake` is called. When the first message came, if it had to be waited for."""
+    async def wait(self, wanted: int = 0) -> float | None:
+        """Until there is a text, or so many bytes, or `wake` is called. When they had come, if they had to be waited for."""
+        self._wanted = min(wanted, WAITING_BYTES)
+        if self._waiting and self._bytes >= self._wanted:
+            self._some.set()
         if self._some.is_set():
             return None
         await self._some.wait()
@@ -48,7 +52,7 @@ class Inbox:
         """All that waits."""
         taken = list(self._waiting)
         self._waiting.clear()
-        self._bytes = 0
+        self._bytes, self._wanted = 0, WAITING_BYTES  # what the next step wants is known when this one is done
         self._some.clear()
         self._room.set()
         return taken

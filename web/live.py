@@ -174,7 +174,7 @@ class Listening:
 
     async def _hear(self) -> None:
         """Answers all that waits, in steps, so that the other listeners get their turns."""
-        arrived = await self._inbox.wait()
+        arrived = await self._inbox.wait(self._session.wanted)
         if arrived is not None:
             self._lag.caught_up(arrived)
         parts: Iterator[list[Reply]] | None = None
