@@ -226,12 +226,16 @@ def _row_maxima(block, reach):  # type: ignore[no-untyped-def]
     bands = block.shape[1]
     out = block.copy()
     for row in range(len(block)):
-        for step in range(1, reach + 1):
-            for b in range(bands - step):
-                out[row, b] = max(out[row, b], block[row, b + step])
-            for b in range(step, bands):
-                out[row, b] = max(out[row, b], block[row, b - step])
+        for step in range(1, reach + 1):  # of slices, whose loops are compiled to vector instructions
+            _raise_to(out[row, : bands - step], block[row, step:])
+            _raise_to(out[row, step:], block[row, : bands - step])
     return out
+
+
+@njit(cache=True, nogil=True)
+def _raise_to(row, other):  # type: ignore[no-untyped-def]
+    for b in range(len(row)):
+        row[b] = max(row[b], other[b])
 
 
 @njit(cache=True, nogil=True)
@@ -239,8 +243,7 @@ def _column_maxima(block, first, last):  # type: ignore[no-untyped-def]
     """The maximum of each band over the rows from `first` up to `last`: int16 [bands]."""
     out = np.full(block.shape[1], LOWEST_WHITE, np.int16)
     for row in range(first, last):
-        for b in range(len(out)):
-            out[b] = max(out[b], block[row, b])
+        _raise_to(out, block[row])
     return out
 
 
