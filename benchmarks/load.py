@@ -11,6 +11,7 @@ Metrics, for each number of listeners
     CPU ms    of the server, a second of one listener's sound
     loop ms   how long the server takes to answer /health meanwhile: median, 95 % and the longest
     own MB    resident memory of the server that is its own (not the index, which the system can take back)
+    played ms the CPU of this process for the same second: what is missing to the server on these cores
 
 The knee is the largest number of listeners with no error and 95 % of the lags within --lag; it is found by doubling, then halving steps.
 """
@@ -65,6 +66,7 @@ class Load:
     cpu_seconds: float
     wall_seconds: float
     own: int
+    playing_seconds: float = 0.0  # of CPU, of the listeners themselves
 
     def lag(self, share: float) -> float:
         return float(np.quantile(self.record.lags, share)) if self.record.lags else math.inf
@@ -159,16 +161,16 @@ async def _listen(server: listening.Server, crowd: Sequence[Listener], record: R
     tasks = [asyncio.create_task(listener.run(after)) for listener, after in zip(crowd, pauses, strict=True)]
     await asyncio.sleep(counts_from - time.monotonic())
     tasks.append(asyncio.create_task(probe(server.port, counts_from + seconds, record)))
-    before, begin = cpu_seconds(server.process.pid), time.monotonic()
+    before, begin, playing = cpu_seconds(server.process.pid), time.monotonic(), time.process_time()
     await asyncio.sleep(counts_from + seconds - time.monotonic())
-    cost, wall = cpu_seconds(server.process.pid) - before, time.monotonic() - begin
+    cost, wall, played = cpu_seconds(server.process.pid) - before, time.monotonic() - begin, time.process_time() - playing
     own = own_bytes(server.process.pid)
     done, late = await asyncio.wait(tasks, timeout=seconds)
     for task in late:  # a server far behind
         task.cancel()
     for task in done:
         task.result()
-    return Load(len(crowd), record, cost, wall, own)
+    return Load(len(crowd), record, cost, wall, own, played)
 
 
 def family(pid: int) -> Iterator[int]:
@@ -225,10 +227,11 @@ def row(load: Load, idle: int) -> list[str]:
         *(number(value) for value in probes),
         number(load.own / MB),
         number((load.own - idle) / MB / load.listeners, 2),
+        number(1000 * load.playing_seconds / load.wall_seconds / load.listeners, 1),
     ]
 
 
-HEAD = ["listeners", "lag s", "95 %", "errors", "CPU ms", "loop ms", "95 %", "longest", "own MB", "a listener"]
+HEAD = ["listeners", "lag s", "95 %", "errors", "CPU ms", "loop ms", "95 %", "longest", "own MB", "a listener", "played ms"]
 
 
 def parse() -> argparse.Namespace:
