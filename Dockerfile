@@ -22,7 +22,7 @@ RUN useradd --system --uid 10001 --no-create-home earprint && install -d -o earp
 COPY --from=build /app /app
 # The root file system is read-only: what is compiled at the first start goes into the data's volume.
 ENV PATH=/app/bin:$PATH EARPRINT_DATA=/data NUMBA_CACHE_DIR=/data/compiled PYTHONDONTWRITEBYTECODE=1
-USER earprint
+USER 10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --start-period=2m CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=3)"]

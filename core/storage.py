@@ -31,7 +31,7 @@ class Storage:
         with self._faults():
             path.mkdir(parents=True, exist_ok=True)
             _allocate_lock(path / "lock.mdb", readonly)
-            self.env = lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=len(names), max_readers=MAX_READERS, readonly=readonly)
+            self.env = _open(path, len(names), readonly)
             try:
                 self.env.reader_check()  # entries of processes that were killed would keep old pages from being reused
                 self.db = self._open_databases(names, readonly)
@@ -88,6 +88,13 @@ class Storage:
             if isinstance(error, NO_ROOM) or os.strerror(errno.EIO) in str(error):
                 raise StorageError(f"the index in {self.path} cannot be written ({error}): {ADVICE}") from error
             raise
+
+
+def _open(path: Path, names: int, readonly: bool) -> Any:
+    try:
+        return lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=names, max_readers=MAX_READERS, readonly=readonly)
+    except lmdb.ReadonlyError as error:  # who only reads has to write into the table of readers, too
+        raise StorageError(f"the index in {path} may not be opened: do this as the user whose library it is") from error
 
 
 def _allocate_lock(path: Path, readonly: bool) -> None:

@@ -174,6 +174,9 @@ def test_audio_in_ranges(client, track):
     assert (part.status_code, part.content) == (206, whole[100:200])
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
     assert client.get(url, headers={"range": "bytes=-50"}).content == whole[-50:]
+    several = client.get(url, headers={"range": "bytes=0-9,20-29"})
+    assert several.headers["content-type"].startswith("multipart/byteranges")
+    assert error(client.get(url, headers={"range": "some"}), 400) == "bad_request"
     beyond = client.get(url, headers={"range": f"bytes={len(whole)}-"})
     assert error(beyond, 416) == "bad_range"
     assert beyond.headers["content-range"] == f"bytes */{len(whole)}"

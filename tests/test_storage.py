@@ -1,9 +1,12 @@
 """LMDB on disks that are full or damaged: a clear error, nothing lost, and it works again when there is room."""
 
 import collections
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,6 +18,7 @@ from tests.test_index import heard, songs
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("one", "two")
+NOBODY = 65_534  # a user id that owns nothing
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -41,6 +45,30 @@ def test_a_damaged_file_is_said(tmp_path):
     (tmp_path / "index" / "data.mdb").write_bytes(b"nonsense" * 10_000)
     with pytest.raises(StorageError, match="backup in its place"):
         Storage(tmp_path / "index", NAMES, readonly=True)
+
+
+@contextmanager
+def another_user():
+    """Root may write anywhere."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+def test_an_index_of_somebody_else_is_said(readonly):
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        Storage(Path(folder) / "index", NAMES, readonly=False).close()
+        for file in (Path(folder) / "index").iterdir():
+            file.chmod(0o444)
+        with another_user(), pytest.raises(StorageError, match="whose library it is"):
+            Storage(Path(folder) / "index", NAMES, readonly=readonly)
 
 
 def test_a_copy_is_made_while_it_is_written(tmp_path):

@@ -198,9 +198,13 @@ PATHS: Json = {
         "parameters": [NUMBER, RANGE],
         "get": _call(
             "The sound of a track.",
-            _kind("audio/*", "application/octet-stream"),
+            _kind("audio/*", "application/octet-stream", "multipart/byteranges"),
             good=("200", "206"),
-            errors=NO_TRACK | {"404": "There is no such track, or its sound is gone: `audio_missing`.", "416": "Not within the file."},
+            errors={
+                "400": "Not a range.",
+                "404": "There is no such track, or its sound is gone: `audio_missing`.",
+                "416": "Not within the file.",
+            },
         ),
     },
     "/upload": {
