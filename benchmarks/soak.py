@@ -178,7 +178,11 @@ class Soak:
             time.sleep(PAUSE_SECONDS)
 
     def _ask(self, method: str, path: str, file: bytes | None = None) -> bytes:
-        status, answer = ask(f"127.0.0.1:{self.server.port}", method, path, file)
+        try:
+            status, answer = ask(f"127.0.0.1:{self.server.port}", method, path, file)
+        except OSError as error:
+            self.findings[f"{method} {path}: {type(error).__name__}: {error}"] += 1
+            return b""
         self.done[f"{method} {re.sub(r'[0-9]+', '{id}', path.partition('?')[0])}: {status}"] += 1
         if status >= 500 and status not in EXPECTED:
             self.findings[f"{method} {path}: {status}"] += 1
