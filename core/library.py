@@ -23,6 +23,7 @@ from core.audio import check_file, display_name
 from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
+from core.duplicates import copies
 from core.errors import AudioError, EarprintError, StorageError
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
@@ -157,6 +158,19 @@ class Library:
         """Changes what is given. Raises MissingError."""
         with self.writing():
             return self.index.update(track_id, title=title, artist=artist, album=album)
+
+    def duplicates(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[tuple[Track, ...]]:
+        """Groups of two and more tracks that hold the same recording, in each the oldest first: copies in other formats or with other
+        tags, at the same speed. An excerpt, or another cut, is no copy. `progress` is called with the tracks done, and all."""
+        tracks = {track.id: track for track in self.index.tracks(limit=None).tracks}
+        grouped: set[int] = set()
+        for done, track_id in enumerate(sorted(tracks), 1):
+            if track_id not in grouped:
+                group = {track_id, *copies(self.index, track_id)} - grouped
+                grouped |= group
+                if len(group) > 1:
+                    yield tuple(tracks[number] for number in sorted(group) if number in tracks)
+            progress(done, len(tracks))
 
     def check(self, *, read_audio: bool = True, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Problem]:
         """What is wrong: postings against constellations against files. Without `read_audio` files only have to be there.
