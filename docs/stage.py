@@ -3,6 +3,8 @@
 import shutil
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ SNR_DB = 10.0
 LOUDNESS = np.float32(0.5)  # of full scale: as through a microphone that does not clip
 PAUSE_SECONDS = 2  # of silence before the fake microphone begins again
 START_SECONDS = 0.05  # between two looks at whether the server has started
+READY_SECONDS = 300.0  # that it may take, on a busy machine
 
 
 @contextmanager
@@ -40,9 +43,28 @@ def serving(data: Path, port: int = 0, **changes: Any) -> Iterator[str]:
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         time.sleep(START_SECONDS)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    wait_until_ready(address)
+    yield address
     server.should_exit = True
     thread.join(timeout=10)
+
+
+def wait_until_ready(address: str) -> None:
+    """The engine warms up, which takes a while where it has to be compiled first."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not is_ready(address):
+        assert time.monotonic() < deadline, "the engine does not warm up"
+        time.sleep(START_SECONDS)
+
+
+def is_ready(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}health/ready").close()
+    except urllib.error.HTTPError as not_yet:
+        not_yet.close()
+        return False
+    return True
 
 
 @contextmanager
