@@ -3,6 +3,8 @@ import { action, clone, cloneOne, fill, part, say } from "./dom.js";
 import { clock, percent, pitchFact, speedFact, titleOf } from "./format.js";
 import { text } from "./text.js";
 
+const STEPS = 400; // of the cursor along the track: about a pixel each, as each costs a new layout of the page's layers
+
 export class AnswerView {
   // root: for the best guess; others: for the rest; onPlay(track, seconds): the reference from there
   constructor(root, others, { onPlay }) {
@@ -16,11 +18,11 @@ export class AnswerView {
     action(root, "play").onclick = () => onPlay(this.answer.best.track, this.positionOf(this.answer.best));
   }
 
-  show(answer, hints) {
+  show(answer) {
     this.answer = answer;
     this.root.hidden = this.others.hidden = false;
     this.best.dataset.verdict = answer.verdict;
-    this.showBest(answer, hints);
+    this.showBest(answer);
     this.showOthers(answer);
     this.tick(this.heardSeconds);
   }
@@ -31,11 +33,10 @@ export class AnswerView {
     this.answer = null;
   }
 
-  showBest({ verdict, best, absent }, hints) {
+  showBest({ verdict, best, absent }) {
     const words = best ? wordsOf(best) : { title: text.verdict[verdict], artist: "", album: "", percent: "" };
     if (verdict === "absent") words.percent = text.sure(percent(absent));
-    const advice = best ? "" : [text.advice[verdict], ...hints.map((hint) => text.hint[hint])].join(" ");
-    fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice });
+    fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice: best ? "" : text.advice[verdict] });
     part(this.root, "timeline").hidden = !best;
     action(this.root, "play").hidden = !best;
     show(part(this.root, "facts"), best ? factsOf(best) : []);
@@ -70,7 +71,7 @@ export class AnswerView {
     const position = this.positionOf(best);
     fill(this.root, { position: clock(position) });
     const done = position / Math.max(best.track.duration, 1);
-    this.cursor.style.transform = `translateX(${(100 * (done - 1)).toFixed(1)}%)`;
+    this.cursor.style.transform = `translateX(${Math.round(STEPS * (done - 1)) * (100 / STEPS)}%)`;
   }
 
   positionOf({ offset, speed, track }) {

@@ -18,7 +18,8 @@ export function clock(seconds) {
 // How much music: minutes, and from an hour on hours.
 export function amount(seconds) {
   if (seconds <= 0) return "";
-  return seconds < HOUR ? text.minutes(Math.ceil(seconds / MINUTE)) : text.hours((seconds / HOUR).toFixed(1));
+  const minutes = Math.ceil(seconds / MINUTE);
+  return minutes < HOUR / MINUTE ? text.minutes(minutes) : text.hours((seconds / HOUR).toFixed(1));
 }
 
 const MEGABYTE = 1e6;

@@ -5,18 +5,20 @@ import { request } from "./api.js";
 import { Awake } from "./awake.js";
 import { byId, say } from "./dom.js";
 import { nameOf } from "./format.js";
+import { Meter } from "./meter.js";
 import { Rings } from "./rings.js";
 import { text } from "./text.js";
 
-const FRAME_MS = 90; // between two drawings: smooth enough, and cheap
+const FRAME_MS = 125; // between two drawings: it looks alive, and without a GPU each costs as much as all else in that time
 const LIVE = new Set(["listening", "matched", "lost", "reconnecting"]);
-const WHEN_LISTENING = new Set(["processed", "narrow"]); // hints that no longer matter once something is found
+const WHEN_LISTENING = new Set(["quiet", "clipping", "pace", "processed", "narrow"]); // hints that do not matter while something is found
 const BROKEN = 1006; // the code of a connection that ended without one
 
 export class ListenView {
   constructor({ onPlay, onHeard, heardSeconds }) {
     this.root = byId("listen");
     this.rings = new Rings(byId("rings"));
+    this.meter = new Meter(byId("level"));
     this.awake = new Awake();
     this.announcer = new Announcer(byId("announcer"));
     this.answers = new AnswerView(byId("answer"), byId("others"), { onPlay });
@@ -35,7 +37,7 @@ export class ListenView {
     this.root.dataset.state = state;
     this.label();
     byId("listen-button").setAttribute("aria-pressed", String(state !== "idle"));
-    if (state !== was) this.rings.colour();
+    if (state !== was) for (const drawn of [this.rings, this.meter]) drawn.colour();
     this.hints([]);
     document.title = this.title();
     if (state === "asking" && was !== "asking") this.begin();
@@ -97,7 +99,7 @@ export class ListenView {
     this.planned = false;
     this.drawnAt = now;
     this.showAnswer();
-    byId("level").style.transform = `scaleX(${this.filled.toFixed(2)})`;
+    this.meter.show(this.filled);
     this.rings.frame(now, this.filled);
     this.sight?.frame(now);
   }
@@ -105,7 +107,7 @@ export class ListenView {
   showAnswer() {
     if (this.pending) {
       byId("welcome").hidden = true;
-      this.answers.show(...this.pending);
+      this.answers.show(this.pending);
       this.pending = null;
     }
     this.answers.tick(this.heardSeconds());
@@ -120,8 +122,8 @@ export class ListenView {
     if (say(byId("status"), words) && (hint || state === "reconnecting")) this.announcer.say(words);
   }
 
-  answer(answer, hints = []) {
-    this.pending = [answer, hints];
+  answer(answer) {
+    this.pending = answer;
     this.draw();
     const words = wordsAloud(answer);
     if (words !== this.aloud) this.announcer.say(words);

@@ -151,7 +151,7 @@ export class Listener {
 
   show(answer) {
     const { match, elapsed, unclaimedSince, started } = this.heard;
-    this.view.answer(answer, this.hints);
+    this.view.answer(answer);
     const known = { track: answer.verdict === "match" ? answer.best.track : null, absent: answer.verdict === "absent" };
     this.view.heard({ ...known, since: match ? started : unclaimedSince, now: elapsed, file: this.file?.name });
   }
@@ -159,7 +159,7 @@ export class Listener {
   ended(message) {
     this.heard.elapsed = message.elapsed;
     if (this.file) this.show(this.heard.ended(message));
-    else this.view.answer(this.heard.ended(message), []);
+    else this.view.answer(this.heard.ended(message));
   }
 
   // The source goes at once; the socket may still bring the last answer.

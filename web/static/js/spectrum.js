@@ -16,7 +16,7 @@ export class Spectrum {
     this.bands = edges(hertz).map((hz) => Math.round((hz / sampleRate) * this.size));
     this.tilt = hertz.map((hz) => TILT_DB * Math.log2(hz / hertz[0]));
     this.window = Float32Array.from({ length: this.size }, (_, i) => (1 - Math.cos((2 * Math.PI * i) / this.size)) / (2 * FULL_SCALE));
-    this.recent = new Float32Array(this.size);
+    this.recent = new Float32Array(this.size + this.hop); // two windows
     this.filled = 0;
     this.heard = 0; // samples
     this.top = QUIETEST_DB;
@@ -26,21 +26,24 @@ export class Spectrum {
   // samples: Int16Array; onColumn(levels: Uint8Array, from, until: seconds since the start)
   feed(samples, onColumn) {
     for (let used = 0; used < samples.length;) {
-      const part = samples.subarray(used, used + this.size - this.filled);
+      const part = samples.subarray(used, used + this.recent.length - this.filled);
       this.recent.set(part, this.filled);
       this.filled += part.length;
       this.heard += part.length;
       used += part.length;
-      if (this.filled === this.size) this.complete(onColumn);
+      if (this.filled === this.recent.length) this.complete(onColumn);
     }
   }
 
   // A column stands for the middle half of its window.
   complete(onColumn) {
-    const from = this.heard - this.size + this.hop / 2;
-    onColumn(this.column(), from / this.sampleRate, (from + this.hop) / this.sampleRate);
-    this.recent.copyWithin(0, this.hop);
-    this.filled = this.size - this.hop;
+    let from = this.heard - this.recent.length + this.hop / 2;
+    for (const power of this.fft.powers(this.recent, this.hop, this.window)) {
+      onColumn(this.column(power), from / this.sampleRate, (from + this.hop) / this.sampleRate);
+      from += this.hop;
+    }
+    this.recent.copyWithin(0, this.size);
+    this.filled = this.hop;
   }
 
   // Sound that is not looked at.
@@ -49,8 +52,7 @@ export class Spectrum {
     this.filled = 0;
   }
 
-  column() {
-    const power = this.fft.power(this.recent, this.window);
+  column(power) {
     const decibels = this.tilt.map((tilt, band) => tilt + 10 * Math.log10(this.loudest(power, band) + 1e-9));
     this.top = Math.max(this.top - (FALL_DB * this.hop) / this.sampleRate, QUIETEST_DB, ...decibels);
     return Uint8ClampedArray.from(decibels, (level) => 255 * Math.max(0, 1 + (level - this.top) / RANGE_DB) ** CONTRAST);
@@ -84,16 +86,23 @@ class Fft {
       for (let bit = 0; bit < bits; bit += 1) out |= ((i >> bit) & 1) << (bits - 1 - bit);
       return out;
     });
-    this.out = new Float32Array(size / 2);
+    this.out = [new Float32Array(size / 2), new Float32Array(size / 2)];
   }
 
-  power(samples, window) {
-    const { re, im, out, reversed } = this;
-    for (let i = 0; i < this.size; i += 1) re[reversed[i]] = samples[i] * window[i];
-    im.fill(0);
-    for (let half = 1; half < this.size; half *= 2) this.butterflies(half);
-    for (let i = 0; i < out.length; i += 1) out[i] = re[i] * re[i] + im[i] * im[i];
-    return out;
+  // Of the windows at 0 and at `hop`, for the price of one: they are the real and the imaginary part of what is transformed.
+  powers(samples, hop, window) {
+    const { re, im, size, reversed, out: [first, second] } = this;
+    for (let i = 0; i < size; i += 1) {
+      re[reversed[i]] = samples[i] * window[i];
+      im[reversed[i]] = samples[i + hop] * window[i];
+    }
+    for (let half = 1; half < size; half *= 2) this.butterflies(half);
+    for (let k = 0; k < size / 2; k += 1) {
+      const mirror = (size - k) % size;
+      first[k] = ((re[k] + re[mirror]) ** 2 + (im[k] - im[mirror]) ** 2) / 4;
+      second[k] = ((im[k] + im[mirror]) ** 2 + (re[k] - re[mirror]) ** 2) / 4;
+    }
+    return this.out;
   }
 
   butterflies(half) {
