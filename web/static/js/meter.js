@@ -5,6 +5,7 @@ export class Meter {
     this.pen = canvas.getContext("2d");
     this.filled = 0;
     new ResizeObserver(() => this.fit()).observe(canvas);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.colour());
   }
 
   fit() {
