@@ -362,6 +362,7 @@ class Matcher:
         if (now - self._supported) * self.params.frame_seconds <= LOST_SECONDS:
             return []
         lost, self._claim, self._changed = self._claim, None, now
+        self._forget_what_spoke(now)
         return [Lost(self._elapsed(now), lost.track.id)]
 
     def _claimed(self, best: Guess, now: int) -> list[Event]:
@@ -373,8 +374,12 @@ class Matcher:
         match = Match(self._elapsed(now), best)
         if old is None:
             return [match]
-        self._forget_before(now - self._frames(SHORT_WINDOWS[0]))  # what spoke for the old claim would soon speak again
+        self._forget_what_spoke(now)
         return [Lost(self._elapsed(now), old.track.id), match]
+
+    def _forget_what_spoke(self, now: int) -> None:
+        """What spoke for a claim that is lost would soon speak again."""
+        self._forget_before(now - self._frames(SHORT_WINDOWS[0]))
 
 
 def _best_now(judged: Judged) -> Any:

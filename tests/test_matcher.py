@@ -105,6 +105,18 @@ def test_what_is_no_longer_playing_is_lost(index, after):
     assert events[-1].match.track.id == 4
 
 
+def test_what_spoke_for_a_lost_claim_is_forgotten(index):
+    """Else it would speak again, while something else is heard."""
+    peaks, levels = fingerprint(np.concatenate([clip(3, 2, 7), white_noise(18)]))
+    matcher, events, frame = Matcher(index), [], 0
+    while ("lost", 4) not in claims(events):
+        events = matcher.feed(peaks[peaks["frame"] == frame], levels[frame : frame + 1], frame + 1)
+        frame += 1
+    assert frame < len(levels)
+    assert matcher._search.peaks["frame"].min() > frame - 3 / index.params.frame_seconds
+    assert len(matcher._levels) < 3.5 / index.params.frame_seconds
+
+
 def test_a_short_gap_loses_nothing(index):
     heard = clip(3, 2, 14).copy()
     heard[6 * RATE : 8 * RATE] = 0
