@@ -13,6 +13,7 @@
 
     degrade           make a query set from a folder of music
     accuracy          how many queries are named, accepted, named wrongly
+    fit_presence      fits the network that judges cells
     unknowns          how often unknown music is claimed
     calibration       whether the bits of unknown music follow their law, however large the library
     streams           false claims in hours of unknown music, beside the bound that the law gives
