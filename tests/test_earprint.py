@@ -289,7 +289,7 @@ class TestServe:
 
 def test_ctrl_c_leaves_a_library_that_works(music, tmp_path):
     folder = tmp_path / "data"
-    command = [PROGRAM, "add", *music * 10, "--jobs", "1", "--data", folder]
+    command = [PROGRAM, "add", *(music * 100)[:100], "--jobs", "1", "--data", folder]  # more than one transaction holds
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as adding:
         adding.stdout.readline()
         adding.send_signal(signal.SIGINT)
