@@ -25,7 +25,7 @@ from benchmarks.common import decimal, number
 from benchmarks.noises import SAMPLE_RATE, Sound
 from core.evidence import CLAIM_BITS
 from core.params import Params
-from stream.matcher import CALM_LOOK, DOUBLING_BITS, FIRST_LOOK_BITS, LIVE_LOOK, WINDOW_SECONDS
+from stream.matcher import DOUBLING_BITS, FIRST_LOOK_BITS, LIVE_LOOK, PACES, WINDOW_SECONDS
 
 KINDS = ("unknown", "made")
 SEMITONES = (4, -4, 5, -5, 6, -6)  # of made music
@@ -71,8 +71,9 @@ def expected(seconds: float, bits: float = CLAIM_BITS, params: Params | None = N
     the chance that any of them has more, however much they depend on each other.
     """
     frame = (params or Params()).frame_seconds
-    busy, calm = LIVE_LOOK * frame, CALM_LOOK * frame
-    times = np.concatenate([np.arange(busy, min(seconds, WINDOW_SECONDS), busy), np.arange(WINDOW_SECONDS, seconds, calm)])
+    starts = [LIVE_LOOK * frame, *(start for start, _ in PACES)]
+    spans = zip(starts, starts[1:], (times * LIVE_LOOK * frame for _, times in PACES), strict=False)
+    times = np.concatenate([np.arange(start, min(end, seconds), step) for start, end, step in spans])
     live = 2.0**-FIRST_LOOK_BITS * float(((1.0 + times) ** -DOUBLING_BITS).sum())
     last = max(seconds / WINDOW_SECONDS, 1.0) ** -DOUBLING_BITS
     return float(2.0**-bits * (live + last))

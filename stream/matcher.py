@@ -23,7 +23,7 @@ from stream.search import Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
-CALM_LOOK = 4 * LIVE_LOOK  # when nothing has changed for a window: 0.93 s
+PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has changed, up to which a look comes after so many times as long
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
@@ -134,7 +134,9 @@ class Matcher:
         return self._now - self._changed >= self._window
 
     def _next_look(self) -> int:
-        return self._now + (max(self._look, CALM_LOOK) if self._is_calm() else self._look)
+        unchanged = (self._now - self._changed) * self.params.frame_seconds
+        pace = next(times for seconds, times in PACES if unchanged < seconds)
+        return self._now + max(self._look, pace * LIVE_LOOK)
 
     def _turns(self) -> int:
         """The warps tried at the next look."""
