@@ -103,19 +103,25 @@ def test_follows_the_place_in_the_track(playwright, address, known_sound):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_moves_nothing_when_the_match_appears(playwright, address, known_sound, width):
-    edges = """() => [
-        document.querySelector("#answer .best-title").getBoundingClientRect().top,
-        document.querySelector("#sight").getBoundingClientRect().top,
-        document.querySelector("#history").getBoundingClientRect().top,
-    ]"""
+    edges = """() => {
+        const top = (element) => (element ? element.offsetTop + top(element.offsetParent) : 0);  // where it lies, however it slides in
+        return ["#answer .best-title", "#sight", "#history"].map((name) => top(document.querySelector(name)));
+    }"""
     with browser_hearing(playwright, known_sound) as browser, opened(browser, address, viewport={"width": width, "height": 800}) as page:
         listen_button(page).click()
         expect(page.locator("#answer .best[data-verdict=searching]")).to_be_visible()
-        page.wait_for_timeout(400)  # a phone's dial shrinks as listening starts
-        before = page.evaluate(edges)
+        before = settled(page, edges)  # a phone's dial shrinks as listening starts
         expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
-        page.wait_for_timeout(600)  # the title arrives
-        assert page.evaluate(edges) == pytest.approx(before, abs=1)
+        assert settled(page, edges) == pytest.approx(before, abs=1)
+
+
+def settled(page, script):
+    """What the script says once it says so twice, a quarter of a second apart."""
+    before, now = None, page.evaluate(script)
+    while now != before:
+        page.wait_for_timeout(250)
+        before, now = now, page.evaluate(script)
+    return now
 
 
 def test_claims_nothing_for_music_it_does_not_know(among_strangers):
