@@ -65,7 +65,7 @@ class Params:
     @property
     def delay(self) -> float:
         """Seconds from a sound to its peak: window, look-ahead, and the resampler's filter."""
-        return (self.n_fft + (self.look_ahead - 1) * self.hop) / self.sample_rate + RESAMPLER_DELAY
+        return (self.n_fft + self.look_ahead * self.hop) / self.sample_rate + RESAMPLER_DELAY
 
     def same_front_end(self, other: "Params") -> bool:
         """Whether a reference's peaks are the same under both."""

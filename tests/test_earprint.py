@@ -290,7 +290,8 @@ class TestServe:
 def test_ctrl_c_leaves_a_library_that_works(music, tmp_path):
     folder = tmp_path / "data"
     command = [PROGRAM, "add", *(music * 100)[:100], "--jobs", "1", "--data", folder]  # more than one transaction holds
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as adding:
+    hears = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what a shell starts in the background ignores it
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears) as adding:
         adding.stdout.readline()
         adding.send_signal(signal.SIGINT)
         _, errors = adding.communicate(timeout=PATIENCE)
