@@ -14,7 +14,6 @@ Method
 import argparse
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,11 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks import corpus, effects
+from benchmarks.accuracy import Task
 from benchmarks.common import in_processes, print_run, progress
 from core.evidence import Judged, heard_bands
 from core.fingerprinter import Fingerprinter
-from core.presence import NETWORK_FILE, Network, features
+from core.presence import FEATURES, NETWORK_FILE, Network, features
 from stream.matcher import Matcher
 from stream.recognizer import FILE_LOOK, FILE_WARPS
 
@@ -35,28 +35,17 @@ WRONG_CELLS = 50  # of each of its wrong ones
 WRONG_CANDIDATES = 4
 POSITION_SECONDS = 0.3  # by which a right candidate's place may be off
 Cells = NDArray[np.float32]
-NONE: Cells = np.zeros((0, 0), np.float32)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One query to take examples from."""
-
-    query: corpus.Query
-    path: Path
-    library: Path
-    truth: frozenset[int]
+NONE: Cells = np.zeros((0, FEATURES), np.float32)
 
 
 class Witness(Matcher):
-    """A matcher that keeps what it judged at the last look."""
+    """A matcher that keeps what it judged at the last look: at which frame, and the levels that it had, from which frame on."""
 
     judged: Judged | None = None
-    looked = 0
 
     def _watch(self, judged: Judged) -> None:
         self.judged, self.looked = judged.copy(), self._now
-        self.window = self._levels.copy(), self._levels_from
+        self.levels, self.levels_from = self._levels.copy(), self._levels_from
         super()._watch(judged)
 
 
@@ -72,23 +61,23 @@ def examples(task: Task) -> tuple[Cells, Cells]:
     order = matcher.judged[np.argsort(-matcher.judged["fit"], kind="stable")]
     is_right = np.isin(order["track"], list(task.truth))
     rng = np.random.default_rng(zlib.crc32(task.query.name.encode()))
-    of_cells = features(matcher.window[0])
-    take = lambda rows, count: [_cells(row, of_cells, matcher, count, rng) for row in rows]  # noqa: E731
-    right = take([row for row in order[is_right][:1] if _is_placed(row, task.query, matcher)], RIGHT_CELLS)
-    wrong = take(order[~is_right][:WRONG_CANDIDATES], WRONG_CELLS)
-    return np.concatenate([NONE.reshape(0, of_cells.shape[1]), *right]), np.concatenate([NONE.reshape(0, of_cells.shape[1]), *wrong])
+    of_cells = features(matcher.levels)
+    placed = [row for row in order[is_right][:1] if _is_placed(row, task.query, matcher)]
+    right = [_cells(row, of_cells, matcher, RIGHT_CELLS, rng) for row in placed]
+    wrong = [_cells(row, of_cells, matcher, WRONG_CELLS, rng) for row in order[~is_right][:WRONG_CANDIDATES]]
+    return np.concatenate([NONE, *right]), np.concatenate([NONE, *wrong])
 
 
-def _is_placed(row: np.void, query: corpus.Query, matcher: Matcher) -> bool:
+def _is_placed(row: np.void, query: corpus.Query, matcher: Witness) -> bool:
     """Whether a candidate stands where the query was cut, as far as its speed is known."""
     shift = effects.shift(query.condition)
-    start = (row["place"] - row["speed"] * matcher._now) * matcher.params.frame_seconds
+    start = (row["place"] - row["speed"] * matcher.looked) * matcher.params.frame_seconds
     return shift is None or abs(start - query.start) < POSITION_SECONDS
 
 
 def _cells(row: np.void, of_cells: Cells, matcher: Witness, count: int, rng: np.random.Generator) -> Cells:
     """Features of at most `count` cells in which a candidate has peaks, as if it stood there."""
-    start = matcher.window[1]
+    start = matcher.levels_from
     first = int(row["place"] - row["speed"] * (matcher.looked - start))
     peaks = matcher.index.constellation(int(row["track"]), first, int(row["place"]))
     frames = np.floor((peaks["frame"] - row["place"]) / row["speed"] + 0.5).astype(int) + matcher.looked - start
@@ -125,7 +114,7 @@ def main() -> None:
     with corpus.library(args.music, corpus.read_list(args.queries / "refs.txt"), data=args.data, jobs=args.jobs) as reference:
         asked = tasks(corpus.read_queries(args.queries), args.queries, reference)
         found = list(progress(in_processes(examples, asked, args.jobs), len(asked)))
-    right, wrong = (np.concatenate([pair[kind] for pair in found if len(pair[kind])]) for kind in (0, 1))
+    right, wrong = (np.concatenate([pair[kind] for pair in found]) for kind in (0, 1))
     network = fit(right, wrong, args.hidden)
     network.dump(NETWORK_FILE)
     print_run()

@@ -1,10 +1,8 @@
 """A candidate and what was heard -> how much speaks for it: the constellation disposes.
 
-The reference's peaks are laid over the levels heard, at the candidate's place, speed and pitch. How loud is it where they should be,
-against what is usual for that band and that moment of the query? `Field` turns levels into that: each cell's presence, a number from 0
-to 1 that a loud cell saturates, less a share of what is around it, so that a long note or a broad noise is no peak. The fit is the sum
-of presences over the candidate's peaks in units of its standard deviation under chance; it is looked for over small changes of place,
-speed and pitch.
+The reference's peaks are laid over what was heard, at the candidate's place, speed and pitch. Is there a peak where they should be? `Field`
+(core/presence.py) says for each cell how likely. The fit is the sum of presences over the candidate's peaks in units of its standard
+deviation under chance; it is looked for over small changes of place, speed and pitch.
 """
 
 from collections.abc import Sequence

@@ -226,17 +226,13 @@ class Index:
     # Constellations and postings
 
     def constellation(self, track_id: int, first: int = 0, last: int = MAX_FRAME) -> Peaks:
-        """A track's PEAK [k] from frame `first` up to frame `last`; of a track that is no longer there, none."""
-        return self.stretches([(track_id, first, last)])[0]
-
-    def stretches(self, wanted: Sequence[tuple[int, int, int]]) -> list[Peaks]:
-        """The same for many (track id, first frame, last frame) at once."""
-        peaks = self._db["peaks"]
+        """A track's PEAK [k] from frame `first` up to frame `last`, also a removed one's that can be restored; else none."""
         with self._storage.read() as txn:
-            return [unpack(txn.get(key(track_id), b"", db=peaks), first, last) for track_id, first, last in wanted]
+            return unpack(txn.get(key(track_id), b"", db=self._db["peaks"]), first, last)
 
     def cells(self, wanted: Sequence[tuple[int, int, int]]) -> tuple[Cells, NDArray[np.int64]]:
-        """The same as cells, all in one row, u32 [k], and the number of each one's first, int64 [n + 1]; none of removed tracks."""
+        """The cells of many (track id, first frame, last frame), in one row, u32 [k], frame << 8 | band; and the number of each one's
+        first, int64 [n + 1]. Of removed tracks there are none: they are no rivals."""
         tracks, peaks = self._db["tracks"], self._db["peaks"]
         with self._storage.read() as txn:
             found = []

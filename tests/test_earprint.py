@@ -287,11 +287,15 @@ class TestServe:
         assert done.returncode == 1
 
 
+def hear_ctrl_c():
+    """What a shell starts in the background ignores it, and so does all that is started from there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_library_that_works(music, tmp_path):
     folder = tmp_path / "data"
     command = [PROGRAM, "add", *(music * 100)[:100], "--jobs", "1", "--data", folder]  # more than one transaction holds
-    hears = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  what a shell starts in the background ignores it
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears) as adding:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c) as adding:
         adding.stdout.readline()
         adding.send_signal(signal.SIGINT)
         _, errors = adding.communicate(timeout=PATIENCE)

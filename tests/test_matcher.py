@@ -49,10 +49,6 @@ class Ledger:
         self.asked.append(hashes["hash"].copy())
         return self.index.lookup(hashes, budget)
 
-    def stretches(self, wanted):
-        self.stretches_read += len(wanted)
-        return self.index.stretches(wanted)
-
     def cells(self, wanted):
         self.stretches_read += len(wanted)
         return self.index.cells(wanted)
