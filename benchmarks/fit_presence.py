@@ -45,7 +45,7 @@ class Witness(Matcher):
 
     def _watch(self, judged: Judged) -> None:
         self.judged, self.looked = judged.copy(), self._now
-        self.levels, self.levels_from = self._levels.copy(), self._levels_from
+        self.levels, self.levels_from = self._heard.levels.copy(), self._heard.first
         super()._watch(judged)
 
 

@@ -22,7 +22,7 @@ from core.spectrogram import band_hertz
 
 BIN_BITS = 1
 OFFSET_BIN = 1 << BIN_BITS  # frames that offsets are counted in; neighbouring bins are added
-BUCKETS = 1 << 19  # a power of two: a byte each, which a core's own cache holds
+FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 19  # powers of two: a byte each, which a core's own cache holds
 FULL = 127  # hits that a bucket counts: of two a byte can hold the sum
 MIXER = 0x9E3779B1  # spreads the tracks over the buckets
 SORTED_HITS = 8_000  # about, of the fullest buckets
@@ -95,7 +95,7 @@ def _most(of_hits: Sequence[Hits], count: int) -> tuple[Bins, NDArray[np.int32]]
     Sorting all hits would cost more than all else. So they are thrown into buckets, of which neighbouring bins have neighbouring ones:
     no bin has more hits than its bucket, and only those of the fullest buckets are sorted and counted.
     """
-    full = np.zeros(BUCKETS, np.uint8)
+    full = np.zeros(min(max(FEWEST_BUCKETS, 1 << sum(map(len, of_hits)).bit_length()), MOST_BUCKETS), np.uint8)
     for hits in of_hits:
         _throw(hits, full)
     heights = _heights(full)
@@ -123,25 +123,26 @@ def bend(candidate: Any, frames: int) -> Candidates:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _bucket(hit):  # type: ignore[no-untyped-def]
+def _bucket(hit, last):  # type: ignore[no-untyped-def]
     """Of the next bin it is the next bucket, and after the last comes the first."""
-    return ((hit >> BIN_BITS) + (hit >> TRACK_SHIFT) * MIXER) & (BUCKETS - 1)
+    return ((hit >> BIN_BITS) + (hit >> TRACK_SHIFT) * MIXER) & last
 
 
 @njit(cache=True, nogil=True)
 def _throw(hits, full):  # type: ignore[no-untyped-def]
     """Adds to each hit's bucket, which holds `FULL` at most."""
+    last = len(full) - 1
     for i in range(len(hits)):
-        bucket = _bucket(hits[i])
+        bucket = _bucket(hits[i], last)
         full[bucket] += full[bucket] < FULL
 
 
 @njit(cache=True, nogil=True)
 def _heights(full):  # type: ignore[no-untyped-def]
-    """What each bucket holds together with the neighbour that holds more: u8 [BUCKETS]. No bin of it and its neighbour have more hits,
+    """What each bucket holds together with the neighbour that holds more: u8 [n]. No bin of it and its neighbour have more hits,
     unless it is full."""
-    out = np.empty(BUCKETS, np.uint8)
-    for i in range(1, BUCKETS - 1):  # without a condition, so that many are done at once
+    out = np.empty(len(full), np.uint8)
+    for i in range(1, len(full) - 1):  # without a condition, so that many are done at once
         out[i] = np.uint8(full[i] + max(full[i - 1], full[i + 1]))
     out[0] = full[0] + max(full[-1], full[1])
     out[-1] = full[-1] + max(full[-2], full[0])
@@ -151,20 +152,20 @@ def _heights(full):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _sample(hits, heights):  # type: ignore[no-untyped-def]
     """How many of every `SAMPLED`-th hit have each height: int64 [2 * FULL + 1]."""
-    out = np.zeros(2 * FULL + 1, np.int64)
+    out, last = np.zeros(2 * FULL + 1, np.int64), len(heights) - 1
     for i in range(0, len(hits), SAMPLED):
-        out[heights[_bucket(hits[i])]] += 1
+        out[heights[_bucket(hits[i], last)]] += 1
     return out
 
 
 @njit(cache=True, nogil=True)
 def _highest(hits, heights, least):  # type: ignore[no-untyped-def]
     """The bins of the hits of at least this height: int64 [m]."""
-    out = np.empty(len(hits), np.int64)
+    out, last = np.empty(len(hits), np.int64), len(heights) - 1
     n = 0
     for i in range(len(hits)):
         out[n] = hits[i] >> BIN_BITS
-        n += heights[_bucket(hits[i])] >= least
+        n += heights[_bucket(hits[i], last)] >= least
     return out[:n]
 
 

@@ -5,9 +5,11 @@ The reference's peaks are laid over what was heard, at the candidate's place, sp
 deviation under chance; it is looked for over small changes of place, speed and pitch.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
@@ -18,15 +20,14 @@ from core.candidates import CENTS_PER_OCTAVE, Candidates
 from core.constellation import Cells, Peaks
 from core.index import Track
 from core.params import Params
-from core.presence import Field
+from core.presence import OFFSETS, Field
 from core.spectrogram import band_hertz
 
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 
-COARSE_OFFSETS = np.arange(-3.0, 3.1, 1.0)  # frames
-COARSE_SPEEDS = np.array([0.992, 1.0, 1.008])  # of the candidate's speed
-QUICK_OFFSETS, QUICK_SPEEDS = COARSE_OFFSETS[::2], np.ones(1)
-CLOSE_LOOKS = 12  # candidates, the best by the quick grid, that the coarse grid is tried on
+SHIFTS = 3  # bands: one to either side
+QUICK_SPEEDS, CLOSE_SPEEDS = np.ones(1), np.array([0.992, 1.0, 1.008])  # of the candidate's speed
+CLOSE_LOOKS = 12  # candidates, the best at their own speed, that are tried at others
 FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one after the other
     (np.arange(-1.0, 1.1, 0.25), 1.0 + np.arange(-0.012, 0.0121, 0.002), (0.0,)),
     (np.zeros(1), np.ones(1), tuple(range(-24, 25, 4))),
@@ -106,10 +107,10 @@ def judge(
     out = np.zeros(len(candidates), JUDGED)
     frame, band = _laid_out(candidates, cells, edges, params)
     all_of_them = np.arange(len(candidates))
-    heard = (frame, band, edges, candidates["speed"], field.presence, field.end - now, windows, field.variance)
-    found = _coarse(all_of_them, *heard, QUICK_SPEEDS, QUICK_OFFSETS)
+    heard = (frame, band, edges, candidates["speed"], field.by_band, field.end - now, windows, field.variance)
+    found = _coarse(all_of_them, *heard, QUICK_SPEEDS)
     best = np.argsort(-found[:, 0], kind="stable")[:CLOSE_LOOKS]
-    found[best] = _coarse(best, *heard, COARSE_SPEEDS, COARSE_OFFSETS)
+    found[best] = _coarse(best, *heard, CLOSE_SPEEDS)
     out["track"] = candidates["track"]
     out["peaks"] = found[:, 1]
     out["speed"] = candidates["speed"] * found[:, 3]
@@ -145,17 +146,17 @@ def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, param
         judged["pitch"] = pitch + cents[k]
 
 
-def lead_bits(fit: float, rivals: NDArray[np.float32]) -> float:
+def lead_bits(fit: float, rivals: Iterable[float]) -> float:
     """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
 
     rivals: the fits of all candidates of other tracks. They are all wrong if this one is right, and there are more and better ones the
     larger the library and the more a query sounds like everything: what chance does is measured on the query itself. Chance fits spread
     with their size, so the lead is counted in square roots of it.
     """
-    best = np.sort(np.append(np.maximum(rivals, RIVAL_FIT), np.full(RIVALS, RIVAL_FIT)))[: -RIVALS - 1 : -1]
-    chance = float(best[0] + best.mean()) / 2
-    lead = (fit - chance) / np.sqrt(chance)
-    return float((lead - TAIL_START) / (TAIL_SCALE * np.log(2.0)))
+    best = nlargest(RIVALS, [*rivals, *[RIVAL_FIT] * RIVALS])
+    chance = (best[0] + sum(best) / RIVALS) / 2
+    lead = (fit - chance) / math.sqrt(chance)
+    return (lead - TAIL_START) / (TAIL_SCALE * math.log(2.0))
 
 
 def confidences(bits: Sequence[float]) -> list[float]:
@@ -223,47 +224,51 @@ def _lay_out(cells, edges, places, which, heard):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _coarse(which, frame, band, edges, own_speeds, presence, ahead, windows, variance, speeds, offsets):  # type: ignore[no-untyped-def]
-    """For each candidate in `which` the best (fit, peaks, offset, speed ratio, shift) over the grid, the windows and shifts of a band, and
-    there the (fit, peaks) of the shortest window: float64 [n, 7].
+def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, variance, speeds):  # type: ignore[no-untyped-def]
+    """For each candidate in `which` the best (fit, peaks, offset, speed ratio, shift) over the speeds, the windows, and shifts of some
+    frames and of a band, and there the (fit, peaks) of the shortest window: float64 [n, 7].
 
     frame: track frames after the candidate's place, ascending; band: as heard; ahead: frames of the field that lie after `now`.
     """
-    frames, bands = presence.shape
-    now = frames - ahead
+    bands, frames = by_band.shape[0], by_band.shape[1] - OFFSETS
     out = np.zeros((len(which), 7), np.float64)
-    fit, recent = np.zeros(3), np.zeros(3)
+    sums, recent = np.zeros((SHIFTS, OFFSETS), np.float32), np.zeros((SHIFTS, OFFSETS), np.float32)
+    outside = np.zeros(OFFSETS, np.int64)  # of the peaks counted, those that an offset moves out of the field
+    to_row = np.float32(frames - ahead + 0.5)
     for row in range(len(which)):
         c = which[row]
         best = -99.0
         for speed in speeds:
             slowness = np.float32(1.0 / (own_speeds[c] * speed))
-            for offset in offsets:
-                low, middle, high = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-                n, w, recent_n = 0, 0, 0
-                to_row = np.float32(offset + 0.5 + now)
-                for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
-                    at = frame[i] * slowness + to_row if i >= edges[c] else np.float32(-1.0)
-                    t = np.int32(at) if at >= 0 else -1
-                    while w < len(windows) and (t < 0 or t < frames - windows[w]):
-                        scale = 1.0 / np.sqrt((n + PRIOR_PEAKS) * variance)
-                        fit[0], fit[1], fit[2] = low * scale, middle * scale, high * scale
-                        if w == 0:
-                            recent[:], recent_n = fit, n
-                        for shift in range(3):
-                            if fit[shift] > best:
-                                best = fit[shift]
-                                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = best, n, offset, speed
-                                out[row, 4], out[row, 5], out[row, 6] = shift - 1, recent[shift], recent_n
-                        w += 1
-                    if t < 0 or w == len(windows):
-                        break
-                    b = band[i]
-                    if t < frames and b >= 1 and b < bands - 1:
-                        low += presence[t, b - 1]
-                        middle += presence[t, b]
-                        high += presence[t, b + 1]
-                        n += 1
+            n, w, recent_n = 0, 0, 0
+            sums[:], outside[:] = 0.0, 0
+            for i in range(edges[c + 1] - 1, edges[c] - 2, -1):
+                at = frame[i] * slowness + to_row if i >= edges[c] else np.float32(-1.0)
+                t = np.int32(at) if at >= 0 else -1
+                while w < len(windows) and (t < 0 or t < frames - windows[w]):
+                    for offset in range(OFFSETS):
+                        scale = np.float32(1.0 / np.sqrt((n - outside[offset] + PRIOR_PEAKS) * variance))
+                        for shift in range(SHIFTS):
+                            fit = sums[shift, offset] * scale
+                            if w == 0:
+                                recent[shift, offset], recent_n = fit, n
+                            if fit > best:
+                                best = fit
+                                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = best, n, offset - OFFSETS // 2, speed
+                                out[row, 4], out[row, 5], out[row, 6] = shift - SHIFTS // 2, recent[shift, offset], recent_n
+                    w += 1
+                if t < 0 or w == len(windows):
+                    break
+                b = band[i]
+                if t < frames and b >= 1 and b < bands - 1:
+                    for shift in range(SHIFTS):
+                        beside = by_band[b - SHIFTS // 2 + shift, t : t + OFFSETS]
+                        for offset in range(OFFSETS):
+                            sums[shift, offset] += beside[offset]
+                    n += 1
+                    if t < OFFSETS // 2 or t > frames - OFFSETS // 2:
+                        for offset in range(OFFSETS):
+                            outside[offset] += not 0 <= t + offset - OFFSETS // 2 < frames
     return out
 
 

@@ -9,6 +9,7 @@ network of one hidden layer judges: an onset that goes on sounding is a peak, a 
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ LOUDNESS_MIDDLE = 1.0  # standard deviations over the mean at which a cell's lou
 LOUDNESS_SLOPE = 3.0  # per standard deviation
 MOST_PRESENCE = 4.0  # natural log odds to either side, which no cell says more than
 VARIANCE_FLOOR = 1e-3  # added to the presences' variance
+OFFSETS = 8  # frames by which a candidate's place is tried, from half as many earlier on
+SAMPLED = 4  # one frame in so many tells the mean loudness
+OUTDATED = 0.25  # share of a window that is new, from which on what is usual is taken anew
 
 AROUND = 12  # frames to either side, and
 BESIDE = 5  # bands, that matter to a cell
@@ -52,7 +56,10 @@ LOUDNESS = (
 
 @dataclass(frozen=True)
 class Network:
-    """inner: float32 [hidden, FEATURES]; bias: [hidden]; outer: [hidden]. Presence = outer @ max(inner @ features + bias, 0)."""
+    """inner: float32 [hidden, FEATURES]; bias: [hidden]; outer: [hidden], hidden is even.
+
+    Presence = outer @ max(inner @ features + bias, 0).
+    """
 
     inner: NDArray[np.float32]
     bias: NDArray[np.float32]
@@ -83,65 +90,139 @@ class Field:
     @classmethod
     def of(cls, levels: Levels, first: int) -> "Field":
         """levels: int8 [t, n_mels], frame `first` and on. Frames without sound have no presence, and say nothing of the others."""
-        sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
-        if not sounding.any():
-            return cls(np.zeros(levels.shape, np.float32), VARIANCE_FLOOR, first)
-        deviation, loudness = _loudness(np.maximum(levels, np.int8(QUIETEST)), sounding, LOUDNESS)
-        presence, variance = _presence(deviation, loudness, sounding, NETWORK.inner, NETWORK.bias, NETWORK.outer)
-        return cls(presence, variance + VARIANCE_FLOOR, first)
+        heard = Heard(levels.shape[1], first)
+        heard.feed(levels)
+        return heard.field(first + len(levels))
 
     @property
     def end(self) -> int:
         return self.first + len(self.presence)
 
+    @cached_property
+    def by_band(self) -> NDArray[np.float32]:
+        """The presence with bands as rows, and half of `OFFSETS` frames of nothing at either end: float32 [n_mels, t + OFFSETS]."""
+        frames, bands = self.presence.shape
+        out = np.zeros((bands, frames + OFFSETS), np.float32)
+        out[:, OFFSETS // 2 : OFFSETS // 2 + frames] = self.presence.T
+        return out
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is usual in a window. bands: mean level of each, 1/4 dB, float32 [n_mels]; spread: 1 / its standard deviation; level: mean of
+    all; loudness: the mean of it."""
+
+    bands: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    level: float
+    loudness: float
+
+    @classmethod
+    def of(cls, levels: Levels, sounding: NDArray[np.bool_]) -> "Usual":
+        bands, spread, level = _usual(levels, sounding)
+        some = np.flatnonzero(sounding)[::SAMPLED]
+        _, loudness = _loudness(levels[some], sounding[some], bands, spread, level, 0.0, LOUDNESS)
+        return cls(bands, spread, level, float(loudness.mean()))
+
+
+class Heard:
+    """The levels of the last seconds, and the field that they make.
+
+    What is usual changes slowly: it is taken anew when a share of the window is new, and until then only new frames are judged, and those
+    just before, whose surroundings they are.
+    """
+
+    def __init__(self, bands: int, first: int = 0) -> None:
+        """bands: of each frame; first: the number of the first frame that comes."""
+        self.levels: Levels = np.zeros((0, bands), np.int8)
+        self.first = first
+        self._presence = np.zeros((0, bands), np.float32)  # of as many of the frames as were judged
+        self._usual: Usual | None = None
+        self._usual_end = first  # the end of the window that it is of
+
+    def feed(self, levels: Levels) -> None:
+        """levels: int8 [t, n_mels] of the next frames."""
+        self.levels = np.concatenate([self.levels, levels])
+
+    def forget(self, before: int) -> None:
+        """Drops all frames before this one."""
+        drop = max(0, before - self.first)
+        self.levels, self._presence, self.first = self.levels[drop:], self._presence[drop:], self.first + drop
+
+    def field(self, end: int) -> Field:
+        """Of the frames up to `end`, no less than at the last call."""
+        levels = self.levels[: end - self.first]
+        sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
+        if not sounding.any():
+            return Field(np.zeros(levels.shape, np.float32), VARIANCE_FLOOR, self.first)
+        known = 0 if self._is_outdated(end) else max(0, len(self._presence) - AROUND)
+        if self._usual is None or known == 0:
+            self._usual, self._usual_end = Usual.of(levels, sounding), end
+        self._presence = np.concatenate([self._presence[:known], _judged(levels, sounding, self._usual, known)])
+        presence, variance = _centred(self._presence, sounding)
+        return Field(presence, variance + VARIANCE_FLOOR, self.first)
+
+    def _is_outdated(self, end: int) -> bool:
+        return self._usual is None or end - self._usual_end >= OUTDATED * (end - self.first)
+
+
+def _judged(levels: Levels, sounding: NDArray[np.bool_], usual: Usual, known: int) -> NDArray[np.float32]:
+    """The presence of the frames from number `known` on, which those before surround."""
+    start = max(0, known - AROUND)
+    deviation, loudness = _loud(levels[start:], sounding[start:], usual)
+    return np.asarray(_presence(deviation, loudness, sounding[start:], known - start, NETWORK.inner, NETWORK.bias, NETWORK.outer))
+
+
+def _loud(levels: Levels, sounding: NDArray[np.bool_], usual: Usual) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    deviation, loudness = _loudness(levels, sounding, usual.bands, usual.spread, usual.level, usual.loudness, LOUDNESS)
+    return deviation, loudness
+
 
 def features(levels: Levels) -> NDArray[np.float32]:
     """What the network is given of each cell: float32 [t, FEATURES, n_mels]. levels: int8 [t, n_mels]."""
     sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
-    deviation, loudness = _loudness(np.maximum(levels, np.int8(QUIETEST)), sounding, LOUDNESS)
-    return np.asarray(_features(deviation, loudness, sounding))
+    return np.asarray(_features(*_loud(levels, sounding, Usual.of(levels, sounding)), sounding))
 
 
 @njit(cache=True, nogil=True)
-def _loudness(levels, sounding, table):  # type: ignore[no-untyped-def]
-    """int8 [t, n_mels] -> each cell against its band's mean and spread and its frame's mean, standard deviations, and its loudness less
-    the mean of all: float32 [t, n_mels] each, 0 in frames without sound."""
+def _usual(levels, sounding):  # type: ignore[no-untyped-def]
+    """Of the frames with sound: each band's mean and 1 / its standard deviation, float32 [n_mels], and the mean of all."""
     frames, bands = levels.shape
+    quietest = np.int32(QUIETEST)
     sums, squares = np.zeros(bands, np.int32), np.zeros(bands, np.int32)
     count = 0
     for t in range(frames):
         if sounding[t]:
             count += 1
             for b in range(bands):
-                x = np.int32(levels[t, b])
+                x = max(np.int32(levels[t, b]), quietest)
                 sums[b] += x
                 squares[b] += x * x
     mean, spread = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
     for b in range(bands):
-        mean[b] = sums[b] / max(count, 1)
-        spread[b] = 1.0 / (np.sqrt(squares[b] / max(count, 1) - (sums[b] / max(count, 1)) ** 2) + SPREAD_FLOOR)
-    mean_of_all = sums.sum() / max(count, 1)
+        mean[b] = sums[b] / count
+        spread[b] = 1.0 / (np.sqrt(squares[b] / count - (sums[b] / count) ** 2) + SPREAD_FLOOR)
+    return mean, spread, sums.sum() / (count * bands)
+
+
+@njit(cache=True, nogil=True)
+def _loudness(levels, sounding, mean, spread, level, usual, table):  # type: ignore[no-untyped-def]
+    """int8 [t, n_mels] -> each cell against its band's mean and spread and its frame's mean, standard deviations, and its loudness less
+    what is usual: float32 [t, n_mels] each, 0 in frames without sound."""
+    frames, bands = levels.shape
     deviation, loudness = np.zeros((frames, bands), np.float32), np.zeros((frames, bands), np.float32)
-    totals = np.zeros(bands, np.float32)
-    last = len(table) - 1
+    last, less, quietest = len(table) - 1, np.float32(usual), np.int32(QUIETEST)
     for t in range(frames):
         if not sounding[t]:
             continue
         of_frame = np.int32(0)
         for b in range(bands):
-            of_frame += np.int32(levels[t, b])
-        above = np.float32((of_frame - mean_of_all) / bands)
+            of_frame += max(np.int32(levels[t, b]), quietest)
+        above = np.float32(of_frame / bands - level)
         for b in range(bands):
-            z = (np.float32(levels[t, b]) - mean[b] - above) * spread[b]
+            z = (np.float32(max(np.int32(levels[t, b]), quietest)) - mean[b] - above) * spread[b]
             deviation[t, b] = z
-            loudness[t, b] = table[min(max(np.int32(z * LOUDNESS_STEPS) + LOUDNESS_ZERO, 0), last)]
-        for b in range(bands):
-            totals[b] += loudness[t, b]
-    level = np.float32(totals.sum() / (max(count, 1) * bands))
-    for t in range(frames):
-        if sounding[t]:
-            for b in range(bands):
-                loudness[t, b] -= level
+            loudness[t, b] = table[min(max(np.int32(z * LOUDNESS_STEPS) + LOUDNESS_ZERO, 0), last)] - less
     return deviation, loudness
 
 
@@ -198,37 +279,50 @@ def _features(deviation, loudness, sounding):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _presence(deviation, loudness, sounding, inner, bias, outer):  # type: ignore[no-untyped-def]
-    """The network's answer for each cell less the mean of all, and the variance; 0 in frames without sound."""
+def _presence(deviation, loudness, sounding, first, inner, bias, outer):  # type: ignore[no-untyped-def]
+    """The network's answer for each cell from row `first` on: float32 [t - first, n_mels]; 0 in frames without sound."""
     frames, bands = loudness.shape
-    out = np.zeros((frames, bands), np.float32)
+    out = np.zeros((frames - first, bands), np.float32)
     upto, rows = _sums(loudness), np.zeros(bands + 2 * BESIDE, np.float32)
-    given, hidden = np.zeros((FEATURES, bands), np.float32), np.empty(bands, np.float32)
+    given = np.zeros((FEATURES, bands), np.float32)
+    for t in range(first, frames):
+        if sounding[t]:
+            _add_surroundings(t, deviation, loudness, upto, rows, given)
+            _ask(given, inner, bias, outer, out[t - first])
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _ask(given, inner, bias, outer, out):  # type: ignore[no-untyped-def]
+    """Adds what the network says of the cells of a frame; two units at a time, which share what is read."""
+    for h in range(0, len(bias), 2):
+        one, two = inner[h], inner[h + 1]
+        for b in range(len(out)):
+            x, y = bias[h], bias[h + 1]
+            for f in range(FEATURES):
+                x += one[f] * given[f, b]
+                y += two[f] * given[f, b]
+            out[b] += outer[h] * max(x, np.float32(0.0)) + outer[h + 1] * max(y, np.float32(0.0))
+    for b in range(len(out)):
+        out[b] = min(max(out[b], np.float32(-MOST_PRESENCE)), np.float32(MOST_PRESENCE))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _centred(presence, sounding):  # type: ignore[no-untyped-def]
+    """The presence of frames with sound less its mean, and its variance."""
+    frames, bands = presence.shape
     sums, squares = np.zeros(bands, np.float32), np.zeros(bands, np.float32)
     count = 0
     for t in range(frames):
-        if not sounding[t]:
-            continue
-        _add_surroundings(t, deviation, loudness, upto, rows, given)
-        for h in range(len(bias)):
+        if sounding[t]:
+            count += bands
             for b in range(bands):
-                hidden[b] = bias[h]
-            for f in range(FEATURES):
-                weight = inner[h, f]
-                for b in range(bands):
-                    hidden[b] += weight * given[f, b]
-            weight = outer[h]
-            for b in range(bands):
-                out[t, b] += weight * max(hidden[b], np.float32(0.0))
-        for b in range(bands):
-            x = min(max(out[t, b], np.float32(-MOST_PRESENCE)), np.float32(MOST_PRESENCE))
-            out[t, b] = x
-            sums[b] += x
-            squares[b] += x * x
-        count += bands
+                sums[b] += presence[t, b]
+                squares[b] += presence[t, b] * presence[t, b]
     mean = np.float32(sums.sum() / count)
+    out = np.zeros((frames, bands), np.float32)
     for t in range(frames):
         if sounding[t]:
             for b in range(bands):
-                out[t, b] -= mean
+                out[t, b] = presence[t, b] - mean
     return out, squares.sum() / count - mean * mean

@@ -5,6 +5,7 @@ are hashed and looked up, once; the hits of the last seconds vote; the best cand
 constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few candidates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 from core.candidates import CANDIDATE, Candidates, bend
 from core.constellation import Levels, Peaks
 from core.errors import MissingError
-from core.evidence import CLAIM_CONFIDENCE, WARP_COST, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, WARP_COST, Guess, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index, Track
-from core.presence import Field
+from core.presence import Field, Heard
 from core.warps import DECOYS, WARPS
 from stream.events import End, Guesses, Lost, Match
-from stream.search import Search
+from stream.search import HIT_FRAMES, Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
@@ -29,8 +30,11 @@ WINDOW_SECONDS = 10.0  # of sound that an answer is judged by
 SHORT_WINDOWS = (2.5, 5.0)  # seconds; the last so many are judged on their own too, as a track may just have begun
 NOMINEES = 40  # candidates from plain hits at each look
 WARP_NOMINEES = 6  # from each warp
-LIVE_WARPS = 1  # tried at each look, in turn
-CALM_WARPS = 2  # when nothing has changed
+LIVE_WARPS = 1  # tried at a look, in turn, if the last were
+WARP_PAUSE = 2 * LIVE_LOOK  # frames ago, at least
+SEARCH_PAUSE = 3 * HIT_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
+THOROUGH_PAUSE = 2 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one: 0.46 s,
+CALM_PAUSE = 3 * THOROUGH_PAUSE  # and when nothing has changed for long
 WARPS_AT_ONCE = 4  # before it is seen whether they suffice
 SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
@@ -53,10 +57,7 @@ FIRST_LOOK_BITS = 1.0  # that a claim needs at once beyond those of a single loo
 DOUBLING_BITS = 1.5  # and with each doubling of the time for which no claim was made or stood: more than the looks double
 LOST_SECONDS = 4.0  # without support after which a claimed track is no longer playing
 SUPPORT_BITS = 3.0  # of a single look, that the claimed track needs to count as playing
-REFINE_FIT = 3.5  # of the best candidate from which it is fitted finely
-
-
-NO_FITS = np.zeros(0, np.float32)
+REFINE_FIT = 4.5  # of the best candidate from which it is fitted finely
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,13 @@ class Matcher:
         self._told = 0  # frame of the last report
         self._changed = 0  # frame at which a claim was last made or lost
         self._search = Search(index)
-        self._levels: Levels = np.zeros((0, self.params.n_mels), np.int8)
-        self._levels_from = 0
+        self._heard = Heard(self.params.n_mels)
         self._watched = np.zeros(0, CANDIDATE)
         self._turn = 0  # of the warps
+        self._warped_at = 0  # frame at which some were last tried
         self._is_clear = True  # whether a quick look-up was enough at the last look
+        self._thorough_at = 0  # frame of the last thorough look-up
+        self._searched = 0  # frame of the last look-up
         self._claim: Guess | None = None
         self._supported = 0  # frame at which the claim was last supported
         self._last_claim: Guess | None = None
@@ -113,10 +116,10 @@ class Matcher:
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
         """peaks: PEAK [k], levels: int8 [t, n_mels] of the next frames; upto: frames whose peaks are decided."""
         self._search.feed(peaks)
-        self._levels = np.concatenate([self._levels, levels])
+        self._heard.feed(levels)
         events: list[Event] = []
         while (now := min(self._next_look(), self._told + max(self._look, REPORT))) <= upto:
-            events += self._look_at(now, self._allowance(now), self._turns()) if now == self._next_look() else self._again(now)
+            events += self._look_at(now, self._allowance(now), self._turns(now)) if now == self._next_look() else self._again(now)
         return events
 
     def _allowance(self, now: int) -> float:
@@ -138,9 +141,9 @@ class Matcher:
         pace = next(times for seconds, times in PACES if unchanged < seconds)
         return self._now + max(self._look, pace * LIVE_LOOK)
 
-    def _turns(self) -> int:
-        """The warps tried at the next look."""
-        return max(self._warps, CALM_WARPS) if self._is_calm() else self._warps
+    def _turns(self, now: int) -> int:
+        """The warps tried at a look."""
+        return self._warps if now - self._warped_at >= WARP_PAUSE else 0
 
     def _again(self, now: int) -> list[Event]:
         """The last report, a little later."""
@@ -193,17 +196,27 @@ class Matcher:
         return self._report(now, self._guess(best, now))
 
     def _plain(self, watched: Candidates, field: Field, now: int, extra_bits: float) -> tuple[Judged, Ranking]:
-        """Those watched and those that plain hits nominate. Quick ones, if these are more than enough, as they were at the last look."""
-        if self._is_clear:
+        """Those watched, and those that plain hits nominate, if need be: none while what is claimed goes on, and is looked for elsewhere
+        only now and then; quick ones, if these were more than enough at the last look, or there were others just before and all is calm."""
+        if self._claim is not None and now - self._searched < SEARCH_PAUSE:
+            judged = self._judge(watched, field, now)
+            best = self._rank(judged, extra_bits)
+            if best.track == self._claim.track.id and best.is_sure(SPARE_BITS):
+                return judged, best
+        self._searched = now
+        is_enough = now - self._thorough_at < (CALM_PAUSE if self._is_calm() else THOROUGH_PAUSE)
+        if self._is_clear or is_enough:
             judged = self._judge(np.concatenate([watched, self._search.quick(now, NOMINEES)]), field, now)
             best = self._rank(judged, extra_bits)
-            if best.is_sure(SPARE_BITS):
+            if best.is_sure(SPARE_BITS) or is_enough:
                 return judged, best
+        self._thorough_at = now
         judged = self._judge(np.concatenate([watched, self._search.thorough(now, NOMINEES)]), field, now)
         return judged, self._rank(judged, extra_bits)
 
     def _warped(self, judged: Judged, best: Ranking, field: Field, now: int, extra_bits: float, count: int) -> tuple[Judged, Ranking]:
         """Those judged, and those of the next `count` warps, some at a time, until more than enough speaks for one."""
+        self._warped_at = now if count else self._warped_at
         for first in range(0, count, WARPS_AT_ONCE):
             more = self._nominate_warped(now, min(WARPS_AT_ONCE, count - first))
             judged = np.concatenate([judged, self._judge(more, field, now)])
@@ -218,10 +231,10 @@ class Matcher:
             return False
         return best.bits[0] + extra_bits > 0 and self.index.count() < FEW_TRACKS
 
-    def _decoy_fits(self, field: Field, now: int) -> NDArray[np.float32]:
+    def _decoy_fits(self, field: Field, now: int) -> list[float]:
         """The fits of candidates that cannot be right, found as others are."""
         decoys = [self._search.warped(now, warp, DECOY_NOMINEES) for warp in DECOYS]
-        return np.asarray(self._judge(np.concatenate(decoys), field, now)["fit"] + WARP_COST)
+        return [fit + WARP_COST for fit in self._judge(np.concatenate(decoys), field, now)["fit"].tolist()]
 
     def _refine(self, judged: Judged, field: Field, now: int) -> None:
         """Fits the best candidate finely; the next look goes on from there."""
@@ -232,14 +245,12 @@ class Matcher:
 
     def _forget_before(self, frame: int) -> None:
         self._search.forget(frame)
-        drop = max(0, frame - self._levels_from)
-        self._levels, self._levels_from = self._levels[drop:], self._levels_from + drop
+        self._heard.forget(frame)
 
     def _field(self, now: int) -> Field | None:
-        """The levels up to those that the last peak needed to be decided: no more, however much is here already."""
-        last = now + self.params.peak_ahead + self.params.rank_ahead
-        levels = self._levels[: last - self._levels_from]
-        return Field.of(levels, self._levels_from) if len(levels) else None
+        """Of the levels up to those that the last peak needed to be decided: no more, however much is here already."""
+        end = min(now + self.params.peak_ahead + self.params.rank_ahead, self._heard.first + len(self._heard.levels))
+        return self._heard.field(end) if end > self._heard.first else None
 
     def _nominate_warped(self, now: int, count: int) -> Candidates:
         turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(count)]
@@ -262,20 +273,20 @@ class Matcher:
 
     # Answers
 
-    def _rank(self, judged: Judged, extra_bits: float, chance: NDArray[np.float32] = NO_FITS) -> Ranking:
+    def _rank(self, judged: Judged, extra_bits: float, chance: Sequence[float] = ()) -> Ranking:
         """The best tracks and the bits that speak for each. chance: fits of further candidates that are wrong."""
         order = judged[np.argsort(-judged["fit"], kind="stable")]
         order = order[order["recent"] > PAST]
         _, firsts = np.unique(order["track"], return_index=True)
         best = order[np.sort(firsts)]  # the best of each track
-        twins = [int(best["track"][i]) for i in self._twins(best)]
+        could_be = len(best) and lead_bits(float(best["fit"][0]), ()) - extra_bits >= EVEN_BITS
+        twins = [int(best["track"][i]) for i in self._twins(best)] if could_be else []
         best = best[_others(best["track"], *twins)][:MAX_GUESSES]
-        tracks, fits = order["track"], np.append(order["fit"], chance)
+        rivals = list(zip(order["track"].tolist(), order["fit"].tolist(), strict=True))
         bits = []
-        for candidate in best:
-            wrong = np.append(_others(tracks, candidate["track"], *twins), np.ones(len(chance), bool))
-            of_peaks = BITS_A_PEAK * (float(candidate["peaks"]) - FEW_PEAKS)
-            bits.append(min(lead_bits(float(candidate["fit"]), fits[wrong]), of_peaks) - extra_bits)
+        for track, fit, peaks in zip(*(best[name].tolist() for name in ("track", "fit", "peaks")), strict=True):
+            wrong = [other for rival, other in rivals if rival != track and rival not in twins]
+            bits.append(min(lead_bits(fit, [*wrong, *chance]), BITS_A_PEAK * (peaks - FEW_PEAKS)) - extra_bits)
         return Ranking(best, bits, twins)
 
     def _guess(self, best: Ranking, now: int) -> tuple[Guess, ...]:

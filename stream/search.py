@@ -14,7 +14,7 @@ QUICK_FAN = 4  # earlier peaks that a peak is paired with in a quick look-up, of
 QUICK_BUDGET = 1_000  # postings read for a frame of sound at most
 THOROUGH_BUDGET = 3_000  # the same with a query's own fan, and all its peaks
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
-WARP_BUDGET = 100_000  # postings read for a warp at most
+WARP_BUDGET = 50_000  # postings read for a warp at most
 
 
 class Search:

@@ -34,7 +34,7 @@ def index(tmp_path_factory):
 
 
 def bits(fit, rivals):
-    return lead_bits(fit, np.array(rivals, np.float32))
+    return lead_bits(fit, rivals)
 
 
 @given(fits, fits, many_fits)

@@ -13,7 +13,8 @@ from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.index import Index
 from stream import End, Guesses, Match, Matcher, Recognizer
-from stream.search import QUICK_FAN
+from stream.matcher import SEARCH_PAUSE
+from stream.search import HIT_FRAMES, QUICK_FAN
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
 CERTAIN = 0.99  # confidence of a claim
@@ -110,7 +111,7 @@ def test_what_spoke_for_a_lost_claim_is_forgotten(index):
         frame += 1
     assert frame < len(levels)
     assert matcher._search.peaks["frame"].min() > frame - 3 / index.params.frame_seconds
-    assert len(matcher._levels) < 3.5 / index.params.frame_seconds
+    assert len(matcher._heard.levels) < 3.5 / index.params.frame_seconds
 
 
 def test_a_short_gap_loses_nothing(index):
@@ -322,9 +323,20 @@ def test_a_plain_hash_is_looked_up_once(index):
     assert claims(matcher.feed(peaks[~early], levels[middle:], len(levels))) == []
     asked = Counter(np.concatenate(ledger.asked).tolist())
     plain = hash_query(peaks[peaks["rank"] < index.params.reference_rank], 0, 0, QUICK_FAN, index.params)
-    look = round(1 / index.params.frame_seconds)  # frames; no look is longer
-    assert asked <= Counter(plain["hash"][plain["frame"] >= middle - look].tolist())
-    assert asked >= Counter(plain["hash"][(plain["frame"] >= middle) & (plain["frame"] < len(levels) - look)].tolist())
+    assert asked <= Counter(plain["hash"][plain["frame"] >= middle - HIT_FRAMES].tolist())
+    assert asked >= Counter(plain["hash"][(plain["frame"] >= middle) & (plain["frame"] < len(levels) - HIT_FRAMES)].tolist())
+
+
+def test_while_what_is_claimed_goes_on_nothing_else_is_looked_for_but_now_and_then(index):
+    ledger = Ledger(index)
+    matcher = Matcher(ledger)
+    peaks, levels = fingerprint(clip(3, 2, 16))
+    middle = len(levels) // 2
+    early = peaks["frame"] < middle
+    assert claims(matcher.feed(peaks[early], levels[:middle], middle)) == [("match", 4)]
+    ledger.take()
+    matcher.feed(peaks[~early], levels[middle:], len(levels))
+    assert 1 <= ledger.take()[0] <= 1 + middle / SEARCH_PAUSE
 
 
 def test_work_on_unknown_music_does_not_grow(index):

@@ -6,7 +6,7 @@ from hearing import clip, fingerprint, white_noise
 
 from core import presence
 from core.constellation import SILENT_LEVEL
-from core.presence import FEATURES, NETWORK, SURROUNDINGS, Field, Network, features
+from core.presence import FEATURES, NETWORK, SURROUNDINGS, Field, Heard, Network, features
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def slow_surroundings(loudness, t, b, frames, bands):
 
 @pytest.mark.parametrize(("t", "b"), [(60, 100), (0, 0), (3, 254), (1, 2)])
 def test_surroundings_are_means_of_cells(levels, t, b):
-    _, loudness = presence._loudness(np.maximum(levels, presence.QUIETEST), np.ones(len(levels), bool), presence.LOUDNESS)
+    sounding = np.ones(len(levels), bool)
+    _, loudness = presence._loud(levels, sounding, presence.Usual.of(levels, sounding))
     given = features(levels)[t, :, b]
     expected = [slow_surroundings(loudness, t, b, *cells) for cells in SURROUNDINGS]
     np.testing.assert_allclose(given[:-1], expected, atol=1e-5)
@@ -48,6 +49,19 @@ def test_presence_is_what_the_network_says(levels):
     np.testing.assert_allclose(field.presence, said - said.mean(), atol=1e-3)
     assert field.variance == pytest.approx(said.var() + presence.VARIANCE_FLOOR, rel=1e-3)
     assert (field.first, field.end) == (7, 7 + len(levels))
+
+
+def test_frames_that_come_later_are_judged_as_if_all_came_at_once(levels):
+    """While little is new, what is usual stays what it was; what a whole window says then differs little."""
+    heard, end = Heard(levels.shape[1]), 90
+    heard.feed(levels[:end])
+    heard.field(end)
+    for end in (100, 105, 117):
+        heard.feed(levels[len(heard.levels) : end])
+        field = heard.field(end)
+        whole = Field.of(levels[:end], 0)
+        assert field.presence.shape == whole.presence.shape
+        assert np.corrcoef(field.presence.ravel(), whole.presence.ravel())[0, 1] > 0.95
 
 
 def test_silence_says_nothing(levels):
@@ -81,7 +95,7 @@ def test_peaks_of_the_music_are_more_present_than_other_cells():
 
 def test_a_network_comes_back_from_its_file(tmp_path):
     rng = np.random.default_rng(0)
-    network = Network(*(rng.normal(size=shape).astype(np.float32) for shape in ((3, FEATURES), 3, 3)))
+    network = Network(*(rng.normal(size=shape).astype(np.float32) for shape in ((4, FEATURES), 4, 4)))
     network.dump(tmp_path / "network.json")
     again = Network.load(tmp_path / "network.json")
     for name in ("inner", "bias", "outer"):
