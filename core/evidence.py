@@ -20,14 +20,15 @@ from core.candidates import CENTS_PER_OCTAVE, Candidates
 from core.constellation import Cells, Peaks
 from core.index import Track
 from core.params import Params
-from core.presence import OFFSETS, Field
+from core.presence import REACH, Field
 from core.spectrogram import band_hertz
 
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 
-SHIFTS = 3  # bands: one to either side
+SHIFTS, OFFSETS = 3, 2 * REACH + 1  # bands and frames by which a candidate is moved, as many to either side
+QUICK_STEP, CLOSE_STEP = 2, 1  # frames from an offset that is tried to the next
 QUICK_SPEEDS, CLOSE_SPEEDS = np.ones(1), np.array([0.992, 1.0, 1.008])  # of the candidate's speed
-CLOSE_LOOKS = 12  # candidates, the best at their own speed, that are tried at others
+CLOSE_LOOKS = 12  # candidates, the best by a quick look, that are tried at all offsets and speeds
 FINE_STEPS = (  # offsets (frames), speeds (of the candidate's), cents: one after the other
     (np.arange(-1.0, 1.1, 0.25), 1.0 + np.arange(-0.012, 0.0121, 0.002), (0.0,)),
     (np.zeros(1), np.ones(1), tuple(range(-24, 25, 4))),
@@ -108,9 +109,9 @@ def judge(
     frame, band = _laid_out(candidates, cells, edges, params)
     all_of_them = np.arange(len(candidates))
     heard = (frame, band, edges, candidates["speed"], field.by_band, field.end - now, windows, field.variance)
-    found = _coarse(all_of_them, *heard, QUICK_SPEEDS)
+    found = _coarse(all_of_them, *heard, QUICK_SPEEDS, QUICK_STEP)
     best = np.argsort(-found[:, 0], kind="stable")[:CLOSE_LOOKS]
-    found[best] = _coarse(best, *heard, CLOSE_SPEEDS)
+    found[best] = _coarse(best, *heard, CLOSE_SPEEDS, CLOSE_STEP)
     out["track"] = candidates["track"]
     out["peaks"] = found[:, 1]
     out["speed"] = candidates["speed"] * found[:, 3]
@@ -224,13 +225,13 @@ def _lay_out(cells, edges, places, which, heard):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, variance, speeds):  # type: ignore[no-untyped-def]
+def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, variance, speeds, step):  # type: ignore[no-untyped-def]
     """For each candidate in `which` the best (fit, peaks, offset, speed ratio, shift) over the speeds, the windows, and shifts of some
     frames and of a band, and there the (fit, peaks) of the shortest window: float64 [n, 7].
 
     frame: track frames after the candidate's place, ascending; band: as heard; ahead: frames of the field that lie after `now`.
     """
-    bands, frames = by_band.shape[0], by_band.shape[1] - OFFSETS
+    bands, frames = by_band.shape[0], by_band.shape[1] - 2 * REACH
     out = np.zeros((len(which), 7), np.float64)
     sums, recent = np.zeros((SHIFTS, OFFSETS), np.float32), np.zeros((SHIFTS, OFFSETS), np.float32)
     outside = np.zeros(OFFSETS, np.int64)  # of the peaks counted, those that an offset moves out of the field
@@ -246,7 +247,7 @@ def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, vari
                 at = frame[i] * slowness + to_row if i >= edges[c] else np.float32(-1.0)
                 t = np.int32(at) if at >= 0 else -1
                 while w < len(windows) and (t < 0 or t < frames - windows[w]):
-                    for offset in range(OFFSETS):
+                    for offset in range(0, OFFSETS, step):
                         scale = np.float32(1.0 / np.sqrt((n - outside[offset] + PRIOR_PEAKS) * variance))
                         for shift in range(SHIFTS):
                             fit = sums[shift, offset] * scale
@@ -254,7 +255,7 @@ def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, vari
                                 recent[shift, offset], recent_n = fit, n
                             if fit > best:
                                 best = fit
-                                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = best, n, offset - OFFSETS // 2, speed
+                                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = best, n, offset - REACH, speed
                                 out[row, 4], out[row, 5], out[row, 6] = shift - SHIFTS // 2, recent[shift, offset], recent_n
                     w += 1
                 if t < 0 or w == len(windows):
@@ -263,12 +264,12 @@ def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, vari
                 if t < frames and b >= 1 and b < bands - 1:
                     for shift in range(SHIFTS):
                         beside = by_band[b - SHIFTS // 2 + shift, t : t + OFFSETS]
-                        for offset in range(OFFSETS):
+                        for offset in range(0, OFFSETS, step):
                             sums[shift, offset] += beside[offset]
                     n += 1
-                    if t < OFFSETS // 2 or t > frames - OFFSETS // 2:
-                        for offset in range(OFFSETS):
-                            outside[offset] += not 0 <= t + offset - OFFSETS // 2 < frames
+                    if t < REACH or t >= frames - REACH:
+                        for offset in range(0, OFFSETS, step):
+                            outside[offset] += not 0 <= t + offset - REACH < frames
     return out
 
 

@@ -24,8 +24,9 @@ LOUDNESS_MIDDLE = 1.0  # standard deviations over the mean at which a cell's lou
 LOUDNESS_SLOPE = 3.0  # per standard deviation
 MOST_PRESENCE = 4.0  # natural log odds to either side, which no cell says more than
 VARIANCE_FLOOR = 1e-3  # added to the presences' variance
-OFFSETS = 8  # frames by which a candidate's place is tried, from half as many earlier on
+REACH = 3  # frames to either side that may be asked for
 SAMPLED = 4  # one frame in so many tells the mean loudness
+SETTLED = 108  # frames of a window, 2.5 s, in which what is usual is known well enough not to be taken anew at each look
 OUTDATED = 0.25  # share of a window that is new, from which on what is usual is taken anew
 
 AROUND = 12  # frames to either side, and
@@ -100,10 +101,10 @@ class Field:
 
     @cached_property
     def by_band(self) -> NDArray[np.float32]:
-        """The presence with bands as rows, and half of `OFFSETS` frames of nothing at either end: float32 [n_mels, t + OFFSETS]."""
+        """The presence with bands as rows, and `REACH` frames of nothing at either end: float32 [n_mels, t + 2 * REACH]."""
         frames, bands = self.presence.shape
-        out = np.zeros((bands, frames + OFFSETS), np.float32)
-        out[:, OFFSETS // 2 : OFFSETS // 2 + frames] = self.presence.T
+        out = np.zeros((bands, frames + 2 * REACH), np.float32)
+        out[:, REACH : REACH + frames] = self.presence.T
         return out
 
 
@@ -128,8 +129,8 @@ class Usual:
 class Heard:
     """The levels of the last seconds, and the field that they make.
 
-    What is usual changes slowly: it is taken anew when a share of the window is new, and until then only new frames are judged, and those
-    just before, whose surroundings they are.
+    What is usual changes slowly: in a long window it is taken anew when a share of that is new, and until then only new frames are judged,
+    and those just before, whose surroundings they are.
     """
 
     def __init__(self, bands: int, first: int = 0) -> None:
@@ -163,7 +164,8 @@ class Heard:
         return Field(presence, variance + VARIANCE_FLOOR, self.first)
 
     def _is_outdated(self, end: int) -> bool:
-        return self._usual is None or end - self._usual_end >= OUTDATED * (end - self.first)
+        size, new = end - self.first, end - self._usual_end
+        return self._usual is None or size < SETTLED or new >= OUTDATED * size
 
 
 def _judged(levels: Levels, sounding: NDArray[np.bool_], usual: Usual, known: int) -> NDArray[np.float32]:

@@ -53,13 +53,11 @@ def test_presence_is_what_the_network_says(levels):
 
 def test_frames_that_come_later_are_judged_as_if_all_came_at_once(levels):
     """While little is new, what is usual stays what it was; what a whole window says then differs little."""
-    heard, end = Heard(levels.shape[1]), 90
-    heard.feed(levels[:end])
-    heard.field(end)
-    for end in (100, 105, 117):
-        heard.feed(levels[len(heard.levels) : end])
-        field = heard.field(end)
-        whole = Field.of(levels[:end], 0)
+    heard = Heard(levels.shape[1])
+    for size in (presence.SETTLED, 5, 10, 12):
+        end = len(heard.levels) + size
+        heard.feed(levels[end - size : end])
+        field, whole = heard.field(end), Field.of(levels[:end], 0)
         assert field.presence.shape == whole.presence.shape
         assert np.corrcoef(field.presence.ravel(), whole.presence.ravel())[0, 1] > 0.95
 
