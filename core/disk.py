@@ -1,7 +1,10 @@
-"""What it takes to know that something is on the disk."""
+"""Files on the disk: whether they can be read, what to call them, and what it takes to know that something is there."""
 
 import os
 from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import AudioError
 
 
 def sync(path: Path) -> None:
@@ -11,3 +14,24 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_file(path: str | Path, name: str) -> None:
+    """AudioError when the file is missing, no regular file, or unreadable."""
+    try:
+        if not Path(path).exists():
+            raise AudioError(f"{name}: there is no such file")
+        if not Path(path).is_file():
+            raise AudioError(f"{name}: is not a file that can be read; name an audio file")
+        with Path(path).open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{name}: is empty")
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
+
+
+def display_name(source: str | Path | BinaryIO) -> str:
+    """A name that can be printed, also of a file whose name is not valid UTF-8."""
+    if not isinstance(source, str | Path):
+        return "the sound"
+    return os.fsencode(source).decode("utf-8", "replace")

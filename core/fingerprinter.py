@@ -5,10 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import Resampler, mono
 from core.constellation import Constellation, Levels, Peaks
 from core.errors import EarprintError
 from core.params import Params
+from core.pcm import Resampler, mono
 from core.spectrogram import Spectrogram
 
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz

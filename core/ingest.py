@@ -26,8 +26,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from core.audio import AudioFile, Tags, check_file, display_name
+from core.audio import AudioFile, Tags
 from core.constellation import Levels, Peaks, reference, sounding_seconds
+from core.disk import check_file, display_name
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.fingerprinter import Fingerprinter
 from core.params import Params
@@ -38,6 +39,7 @@ FILE_SECONDS = 600.0  # a file may take that long: about a day of music
 WORKER_BYTES = 4 << 30  # address space of a worker
 WRITTEN_BYTES = 64 << 20  # the largest file a worker may write: compiled code is kept on disk, nothing else is written
 MIN_REFERENCE_SECONDS = 1.0  # of sound; less cannot be recognised
+STEP_SECONDS = 4.0  # of sound are decided at a time: larger blocks cost less, up to what a core's cache holds
 AHEAD = 4  # files a job that may be under way or done before their turn comes
 
 
@@ -237,7 +239,7 @@ def _next(pending: deque[tuple[str, Future[T]]]) -> tuple[str, T]:
 
 def _fingerprint(audio: AudioFile, params: Params, query: bool, max_seconds: float) -> tuple[Peaks, Levels | None, float]:
     """(peaks, levels of a query, seconds). Counted as it is decoded: what a file says of its length may be a lie."""
-    printer = Fingerprinter(params, audio.sample_rate)
+    printer = Fingerprinter(params, audio.sample_rate, round(STEP_SECONDS / params.frame_seconds))
     peaks, levels, samples = [], [], 0
     for block in chain(audio.blocks(), [None]):
         found = printer.finish() if block is None else printer.feed(block)

@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
-from core.audio import check_file, display_name
 from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
+from core.disk import check_file, display_name
 from core.duplicates import copies
 from core.errors import AudioError, EarprintError, StorageError
 from core.index import Index, NewTrack, Track

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from core.audio import Pcm
+from core.pcm import Pcm
 from stream.recognizer import Recognizer
 from stream.sight import scale
 

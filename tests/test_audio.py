@@ -1,4 +1,4 @@
-"""Sound comes in from files of every kind, from bytes in any pieces, and at any rate."""
+"""Sound comes in from files of every kind."""
 
 import io
 import struct
@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from core import audio
-from core.audio import AudioFile, Pcm, Resampler, Tags, mono
+from core import decoding
+from core.audio import AudioFile, Tags
 from core.demo import demo_track, write_audio
 from core.errors import AudioError
 
 RATE = 44_100  # samples a second
-SPLITS = (1, 2, 3, 7, 441, 2048, 10_000)  # samples
 
 EXACT, LOSSY = 70, 12  # dB that what a codec loses is below the signal, at least
 FORMATS = [  # suffix, codec, its rate, its layout, loss
@@ -198,57 +197,11 @@ def test_what_is_no_file_is_refused(tmp_path):
         AudioFile("http://127.0.0.1/tone.mp3")
 
 
-@pytest.mark.parametrize("size", SPLITS)
-@pytest.mark.parametrize(("format", "channels"), [("s16le", 1), ("s16le", 2), ("f32le", 1), ("f32le", 9)])
-def test_bytes_come_in_any_pieces(format, channels, size):
-    rng = np.random.default_rng(1)
-    values = rng.uniform(-1, 1, (999, channels))
-    data = (values * 32767).astype("<i2").tobytes() if format == "s16le" else values.astype("<f4").tobytes()
-    whole = Pcm(format, channels).feed(data)
-    pcm = Pcm(format, channels)
-    pieces = [pcm.feed(data[i : i + size]) for i in range(0, len(data), size)]
-    np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    np.testing.assert_allclose(whole, values.mean(axis=1), atol=1e-4)
-
-
-def test_what_is_no_number_is_silence():
-    pcm = np.array([[np.nan, 0.5], [np.inf, -np.inf], [3e38, 3e38], [0.25, 0.75]], np.float32)
-    np.testing.assert_array_equal(mono(pcm), [0.25, 0, 0, 0.5])
-    np.testing.assert_array_equal(Pcm("f32le", 2).feed(pcm.tobytes()), [0.25, 0, 0, 0.5])
-
-
-@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 48_000, 192_000])
-def test_resampling_is_the_same_for_any_split(rate):
-    noise = np.random.default_rng(rate).standard_normal(rate // 2).astype(np.float32)
-
-    def resampled(size):
-        resampler = Resampler(rate, 11_025)
-        pieces = [resampler.feed(noise[i : i + size]) for i in range(0, len(noise), size)]
-        return np.concatenate([*pieces, resampler.finish()])
-
-    whole = resampled(len(noise))
-    assert len(whole) == pytest.approx(11_025 / 2, abs=1)
-    for size in SPLITS:
-        np.testing.assert_array_equal(resampled(size), whole)
-
-
-def test_resampling_keeps_the_sound():
-    resampler = Resampler(RATE, 11_025)
-    heard = np.concatenate([resampler.feed(tone()), resampler.finish()])
-    np.testing.assert_allclose(heard, tone(rate=11_025), atol=1e-2)
-
-
 def test_what_ffmpeg_refuses_libsndfile_may_read(tmp_path, monkeypatch):
     path, rate = tmp_path / "refused.ogg", 22_050
     soundfile.write(path, np.sin(np.arange(2 * rate) * 0.1).astype(np.float32) * 0.5, rate, format="OGG", subtype="VORBIS")
-    monkeypatch.setitem(audio.OPEN_OPTIONS, "format_whitelist", "wav")
+    monkeypatch.setitem(decoding.OPEN_OPTIONS, "format_whitelist", "wav")
     with AudioFile(path) as refused:
         heard = np.concatenate(list(refused.blocks()))
         assert (refused.sample_rate, len(heard)) == (rate, pytest.approx(2 * rate, abs=rate // 20))
         assert np.abs(heard).max() == pytest.approx(0.5, abs=0.05)
-
-
-def test_every_kind_of_nan_is_silence():
-    """Also those that signal: their most significant bit of the mantissa is 0."""
-    kinds = np.array([0x7F80_0001, 0xFF80_0001, 0x7FC0_0000, 0x7FFF_FFFF], "<u4")
-    assert not Pcm("f32le", 1).feed(kinds.tobytes()).any()
