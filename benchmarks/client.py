@@ -2,14 +2,16 @@
 
 Definitions
     CPU %      seconds of CPU time per 100 seconds of listening, as Chromium's SystemInfo.getProcessInfo tells it
-    page       the page's own process: its scripts and pictures, and the threads that its sound goes through
+    page       the page's own process: its scripts and pictures, also those of its worker, and the threads that its sound goes through
     drawing    the process that puts the picture on the screen; without a GPU, as here, it copies each pixel
     sound      the process of the sound devices
     others     the network's process and the browser's own
+    all        their sum; what it is over that of `microphone` is ours
 
 The browser is Chromium without a GPU, its microphone a file, and the server, which is not counted, knows what it plays. `microphone` is
 a page that does nothing but take the same blocks from the same microphone: what the browser itself needs. `no picture` is ours without
-the spectrogram and the evidence, `still` for who wishes less motion, and `hidden` behind another tab.
+the spectrogram, the evidence and the dial, `still` for who wishes less motion, and `hidden` behind another tab. What a second process
+does on the same core makes each figure up to twice as large, also that of `microphone`: compare with it, on a quiet machine.
 """
 
 import argparse
@@ -40,7 +42,7 @@ TAKE_BLOCKS = """async () => {
     const { Microphone } = await import("/static/js/microphone.js");
     await Microphone.open({ kind: "microphone", device: "" }, { onBlock: () => {}, onEnded: () => {}, onMuted: () => {} });
 }"""
-NO_PICTURE = "export class Sight { clear() {} begin() {} sound() {} see() {} weigh() {} frame() {} }"
+NO_PICTURE = "export class Sight { clear() {} begin() {} colour() {} wake() {} sleep() {} sound() {} see() {} weigh() {} words() {} }"
 HIDE = "Object.defineProperty(document, 'hidden', { get: () => true }); document.dispatchEvent(new Event('visibilitychange'))"
 
 
@@ -56,6 +58,7 @@ def listen(page: Any) -> None:
 
 def listen_without_picture(page: Any) -> None:
     page.route("**/sight.js", lambda route: route.fulfill(body=NO_PICTURE, content_type="text/javascript"))
+    page.reload()
     listen(page)
 
 
@@ -98,7 +101,8 @@ def row(playwright: Any, address: str, sound: Path, scene: Scene, seconds: float
         before, begun = used(browser), page.evaluate("performance.now()")
         page.wait_for_timeout(1000 * seconds)
         spent, passed = used(browser) - before, (page.evaluate("performance.now()") - begun) / 1000
-    return [scene.name, *(common.number(100 * spent[part] / passed, 1) for part in COLUMNS)]
+    cpu = [*(spent[part] for part in COLUMNS), spent.total()]
+    return [scene.name, *(common.number(100 * taken / passed, 1) for taken in cpu)]
 
 
 def rows(seconds: float, scenes: tuple[Scene, ...] = SCENES) -> Iterator[list[str]]:
@@ -123,7 +127,7 @@ def parse() -> argparse.Namespace:
 def main(seconds: float, only: list[str] | None = None) -> None:
     common.print_run()
     scenes = tuple(scene for scene in SCENES if only is None or scene.name in only)
-    print(common.table(["CPU %", *COLUMNS], rows(seconds, scenes)))
+    print(common.table(["CPU %", *COLUMNS, "all"], rows(seconds, scenes)))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ SECONDS = 20.0  # of a track
 PLAYED, HEARD_FROM = 1, 4.0  # the seed that the microphone hears, from this second on
 UNKNOWN = 77  # the seed of music that no one has
 MATCH_MS = 60_000  # patience, for a busy machine
-POSITION_SECONDS = 0.8  # what the shown position may differ by: a busy machine draws it late
+MOVES_SECONDS = 1.0  # between two positions that are shown: half of it is what they are behind, in the middle
+POSITION_SECONDS = 0.8  # what they may differ by from that: a busy machine draws late
+HEARD, AGREES = [217, 213, 247], [77, 255, 166]  # red, green, blue of peaks; the evidence for a claim has the colour of those that agree
+LOOK_MS = 250
 
 
 @contextmanager
@@ -103,10 +106,88 @@ def test_follows_the_place_in_the_track(playwright, address, known_sound):
         off = []
         for _ in range(10):  # a busy machine may be late with a look at the page
             page.wait_for_timeout(700)
-            off.append(abs(cursor(page) - end_of(heard(), sound)))
+            off.append(end_of(heard(), sound) - MOVES_SECONDS / 2 - cursor(page))
             position = page.locator("#answer [data-field=position]").inner_text()
             assert seconds_of(position) == pytest.approx(cursor(page), abs=2)  # read one after the other
-        assert sorted(off)[5] < POSITION_SECONDS, off
+        assert abs(sorted(off)[5]) < POSITION_SECONDS, off
+
+
+PIXELS = """(canvas) => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    return [canvas.height, canvas.width, [...data]];
+}"""
+
+
+def pixels(page, selector):
+    """What a canvas shows: uint8 [height, width, 4]."""
+    height, width, values = page.locator(selector).evaluate(PIXELS)
+    return np.array(values, np.uint8).reshape(height, width, 4)
+
+
+def shows(colour, image):
+    return bool((image[..., :3] == colour).all(axis=2).any())
+
+
+def test_shows_which_peaks_agree(playwright, address, known_sound):
+    def shown():
+        screen = pixels(page, "#picture")
+        picture, evidence = np.split(screen, [len(screen) * 11 // 16])
+        return shows(HEARD, picture) and shows(AGREES, picture) and shows(AGREES, evidence)
+
+    with hearing(playwright, address, known_sound) as page:
+        assert pixels(page, "#rings")[..., 3].any()
+        listen_button(page).click()
+        expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
+        until(page, shown)
+
+
+def until(page, reached):
+    """Waits for what the page draws in its own time."""
+    for _ in range(MATCH_MS // LOOK_MS):
+        if reached():
+            return
+        page.wait_for_timeout(LOOK_MS)
+    pytest.fail("it is never drawn")
+
+
+def test_the_evidence_ends_where_the_server_is(page):
+    last = """async (behind) => {
+        const { Evidence } = await import("/static/js/evidence.js");
+        const pen = new OffscreenCanvas(400, 80).getContext("2d", { alpha: false });
+        const evidence = new Evidence(pen, 10);
+        evidence.fit({ width: 400, top: 0, height: 80, secondWidth: 50, scale: 1 });
+        for (let second = 1; second <= 10; second += 1) evidence.add(second, 3 * second);
+        evidence.show(10 + behind);
+        const { data } = pen.getImageData(0, 0, 400, 80);
+        const green = (x) => [...Array(80).keys()].some((y) => data[4 * (400 * y + x) + 1] - data[4 * (400 * y + x)] > 100);
+        return [...Array(400).keys()].filter(green).at(-1);
+    }"""
+    assert page.evaluate(last, 0) == pytest.approx(400, abs=5)
+    assert page.evaluate(last, 2) == pytest.approx(400 - 2 * 50, abs=5)
+
+
+def test_the_spectrogram_shows_a_tone_where_it_is(page):
+    """In its band, from the moment it begins, and again after a time that was not looked at."""
+    columns = """async ([rate, hertz, tone, starts]) => {
+        const { Spectrum } = await import("/static/js/spectrum.js");
+        const spectrum = new Spectrum(rate, hertz);
+        const out = [];
+        for (const start of starts) {
+            const samples = Int16Array.from({ length: rate }, (_, i) => 9000 * Math.sin(2 * Math.PI * tone * i / rate));
+            spectrum.feed(samples, start * rate, (levels, from, until) => out.push([levels.indexOf(Math.max(...levels)), from, until]));
+        }
+        return out;
+    }"""
+    hertz = [100.0 * 1.1**i for i in range(40)]
+    for rate in (16_000, 44_100, 96_000):
+        found = page.evaluate(columns, [rate, hertz, hertz[20], [0, 1, 5]])
+        assert {band for band, _, _ in found} == {20}
+        starts, ends = [[column[i] for column in found] for i in (1, 2)]
+        jumps = [later - end for end, later in zip(ends, starts[1:], strict=False)]
+        assert sum(abs(jump) > 1e-6 for jump in jumps) == 1
+        assert max(jumps) == pytest.approx(3, abs=0.2)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -3,7 +3,7 @@ import { action, clone, cloneOne, fill, part, say } from "./dom.js";
 import { clock, percent, pitchFact, speedFact, titleOf } from "./format.js";
 import { text } from "./text.js";
 
-const STEPS = 400; // of the cursor along the track: about a pixel each, as each costs a new layout of the page's layers
+const LATE = 0.1; // seconds after the next second to show it: sound comes in blocks as long as this
 
 export class AnswerView {
   // root: for the best guess; others: for the rest; onPlay(track, seconds): the reference from there
@@ -71,7 +71,13 @@ export class AnswerView {
     const position = this.positionOf(best);
     fill(this.root, { position: clock(position) });
     const done = position / Math.max(best.track.duration, 1);
-    this.cursor.style.transform = `translateX(${Math.round(STEPS * (done - 1)) * (100 / STEPS)}%)`;
+    this.cursor.style.transform = `translateX(${100 * (done - 1)}%)`;
+  }
+
+  // Milliseconds until the place in the track is another second; undefined where there is none.
+  get nextSecond() {
+    const best = this.answer?.best;
+    return best && 1000 * (LATE + (1 - (this.positionOf(best) % 1)) / best.speed);
   }
 
   positionOf({ offset, speed, track }) {

@@ -1,55 +1,40 @@
 // The evidence for the leading guess as a line that rises, and the bits that a claim needs.
 import { text } from "./text.js";
 
-const SECOND_WIDTH = 72; // CSS pixels, as of the picture above
 const MARGIN = 6;
 const KEPT_SECONDS = 30;
+const TIP = 4; // radius of the dot at its end
 const SLACK = 1.15; // room over the highest point
-const COLOURS = { below: "#a9a4ff", above: "#4dffa6", threshold: "#c9c5e8", behind: "#14122c" };
+const COLOURS = { below: "#a9a4ff", above: "#4dffa6", threshold: "#c9c5e8", behind: "#14122c", edge: "#3a3660" };
 
 export class Evidence {
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.pen = canvas.getContext("2d", { alpha: false });
-    this.points = [];
-    new ResizeObserver(() => this.fit()).observe(canvas);
-  }
-
-  begin(threshold) {
+  constructor(pen, threshold) {
+    this.pen = pen;
     this.threshold = threshold;
     this.points = [];
-    this.fit();
   }
 
-  fit() {
-    const density = window.devicePixelRatio;
-    this.width = this.canvas.clientWidth;
-    this.height = this.canvas.clientHeight;
-    this.canvas.width = Math.round(this.width * density);
-    this.canvas.height = Math.round(this.height * density);
-    this.pen.setTransform(density, 0, 0, density, 0, 0);
-    this.changed = true;
-    this.show();
+  // In CSS pixels, except scale: device pixels a CSS pixel
+  fit(place) { this.place = place; }
+
+  add(elapsed, bits) {
+    this.points = this.points.filter((point) => point.elapsed > elapsed - KEPT_SECONDS);
+    this.points.push({ elapsed, bits: Math.max(0, bits) });
   }
 
   // now: seconds heard; the right edge, as of the picture
-  add(elapsed, bits, now) {
-    this.points = this.points.filter((point) => point.elapsed > elapsed - KEPT_SECONDS);
-    this.points.push({ elapsed, bits: Math.max(0, bits) });
-    this.now = now;
-    this.changed = true;
-  }
-
-  show() {
-    if (!this.threshold || !this.changed) return;
-    this.changed = false;
-    const { width, height } = this;
-    const top = SLACK * Math.max(2 * this.threshold, ...this.points.map((point) => point.bits));
-    const y = (bits) => height - MARGIN - (bits / top) * (height - 2 * MARGIN);
+  show(now) {
+    const { width, height, top, secondWidth, scale } = this.place;
+    const most = SLACK * Math.max(2 * this.threshold, ...this.points.map((point) => point.bits));
+    const y = (bits) => height - MARGIN - (bits / most) * (height - 2 * MARGIN);
+    this.pen.setTransform(scale, 0, 0, scale, 0, top * scale);
     this.pen.fillStyle = COLOURS.behind;
     this.pen.fillRect(0, 0, width, height);
-    if (this.points.length) this.line(this.points.map(({ elapsed, bits }) => [width - (this.now - elapsed) * SECOND_WIDTH, y(bits)]), height);
+    this.pen.fillStyle = COLOURS.edge;
+    this.pen.fillRect(0, 0, width, 1);
+    if (this.points.length) this.line(this.points.map(({ elapsed, bits }) => [width - (now - elapsed) * secondWidth, y(bits)]), height);
     this.rule(width, y(this.threshold));
+    this.pen.setTransform(1, 0, 0, 1, 0, 0);
   }
 
   rule(width, y) {
@@ -68,20 +53,23 @@ export class Evidence {
     this.pen.fillText(text.sight.claim, 10, y - 5);
   }
 
+  // It ends where the server's last answer does: what is heard since is not judged yet.
   line(places, height) {
     const claimed = this.points.at(-1).bits >= this.threshold;
-    const [last] = places.slice(-1);
+    const [x, y] = places.at(-1);
     this.pen.strokeStyle = this.pen.fillStyle = claimed ? COLOURS.above : COLOURS.below;
     this.pen.lineWidth = 2.5;
     this.pen.lineJoin = "round";
     this.pen.beginPath();
-    for (const [x, y] of places) this.pen.lineTo(x, y);
-    this.pen.lineTo(this.width, last[1]);
+    for (const place of places) this.pen.lineTo(...place);
     this.pen.stroke();
-    this.pen.lineTo(this.width, height);
+    this.pen.lineTo(x, height);
     this.pen.lineTo(places[0][0], height);
     this.pen.globalAlpha = 0.18;
     this.pen.fill();
     this.pen.globalAlpha = 1;
+    this.pen.beginPath();
+    this.pen.arc(x, y, TIP, 0, 2 * Math.PI);
+    this.pen.fill();
   }
 }

@@ -5,11 +5,10 @@ import { request } from "./api.js";
 import { Awake } from "./awake.js";
 import { byId, say } from "./dom.js";
 import { nameOf } from "./format.js";
-import { Meter } from "./meter.js";
-import { Rings } from "./rings.js";
+import { Sight } from "./sight.js";
 import { text } from "./text.js";
 
-const FRAME_MS = 125; // between two drawings: it looks alive, and without a GPU each costs as much as all else in that time
+const TICK_MS = 1000; // between two drawings of numbers: the page is put together anew for each
 const LIVE = new Set(["listening", "matched", "lost", "reconnecting"]);
 const WHEN_LISTENING = new Set(["quiet", "clipping", "pace", "processed", "narrow"]); // hints that do not matter while something is found
 const BROKEN = 1006; // the code of a connection that ended without one
@@ -17,17 +16,15 @@ const BROKEN = 1006; // the code of a connection that ended without one
 export class ListenView {
   constructor({ onPlay, onHeard, heardSeconds }) {
     this.root = byId("listen");
-    this.rings = new Rings(byId("rings"));
-    this.meter = new Meter(byId("level"));
+    this.sight = new Sight();
     this.awake = new Awake();
     this.announcer = new Announcer(byId("announcer"));
     this.answers = new AnswerView(byId("answer"), byId("others"), { onPlay });
     this.heard = onHeard;
     this.heardSeconds = heardSeconds;
     this.now = { state: "idle" };
-    this.filled = 0;
     this.drawnAt = 0;
-    document.addEventListener("visibilitychange", () => this.draw());
+    document.addEventListener("visibilitychange", () => this.draw(0));
   }
 
   state(state, detail) {
@@ -37,7 +34,7 @@ export class ListenView {
     this.root.dataset.state = state;
     this.label();
     byId("listen-button").setAttribute("aria-pressed", String(state !== "idle"));
-    if (state !== was) for (const drawn of [this.rings, this.meter]) drawn.colour();
+    if (state !== was) this.sight.colour();
     this.hints([]);
     document.title = this.title();
     if (state === "asking" && was !== "asking") this.begin();
@@ -63,54 +60,42 @@ export class ListenView {
     byId("welcome").hidden = false;
     this.pending = null;
     this.answers.clear();
-    this.sight?.clear();
-    this.seeing ??= import("./sight.js").then(({ Sight }) => { this.sight = new Sight(); }); // not before it is needed
+    this.sight.clear();
   }
 
   wake() {
-    this.rings.start();
+    this.sight.wake();
     this.awake.start();
   }
 
   sleep() {
-    this.rings.stop();
-    this.level(0);
+    this.sight.sleep();
     this.awake.stop();
+    this.draw(0);
   }
 
-  ready(message, sampleRate) { this.seeing.then(() => this.sight.begin(message, sampleRate)); }
-  sound(block) { this.sight?.sound(block); }
-  seen(message) { this.sight?.see(message); }
-  weigh(message) { this.sight?.weigh(message); }
+  ready(message, sampleRate) { this.sight.begin(message, sampleRate); }
+  sound(block, until, level) { this.sight.sound(block, until, level); }
+  seen(message) { this.sight.see(message); }
+  weigh(message) { this.sight.weigh(message); }
 
-  level(filled) {
-    this.filled = filled;
-    this.draw();
+  // In so many milliseconds, and all that has changed at once; nothing while the page is hidden.
+  draw(wait) {
+    if (document.hidden) return;
+    clearTimeout(this.planned);
+    this.planned = setTimeout(() => requestAnimationFrame(() => this.frame()), wait);
   }
 
-  // Soon, and all that has changed at once; nothing while the page is hidden.
-  draw() {
-    if (this.planned || document.hidden) return;
-    this.planned = true;
-    setTimeout(() => requestAnimationFrame((now) => this.frame(now)), Math.max(0, this.drawnAt + FRAME_MS - performance.now()));
-  }
-
-  frame(now) {
-    this.planned = false;
-    this.drawnAt = now;
-    this.showAnswer();
-    this.meter.show(this.filled);
-    this.rings.frame(now, this.filled);
-    this.sight?.frame(now);
-  }
-
-  showAnswer() {
+  frame() {
+    this.drawnAt = performance.now();
     if (this.pending) {
       byId("welcome").hidden = true;
       this.answers.show(this.pending);
       this.pending = null;
     }
     this.answers.tick(this.heardSeconds());
+    this.sight.words();
+    if (this.live) this.draw(this.answers.nextSecond ?? TICK_MS);
   }
 
   // What is wrong, the worst first: the line below the button says one thing.
@@ -123,8 +108,9 @@ export class ListenView {
   }
 
   answer(answer) {
+    const before = this.pending ?? this.answers.answer;
     this.pending = answer;
-    this.draw();
+    if (!this.live || !sameNews(before, answer)) this.draw(0);
     const words = wordsAloud(answer);
     if (words !== this.aloud) this.announcer.say(words);
     this.aloud = words;
@@ -163,6 +149,12 @@ function statusWords(state, detail, kind) {
   if (state === "asking") return detail?.fraction === undefined ? text.status.asking[detail] : text.status.sending(Math.floor(detail.fraction * 100));
   if (state === "reconnecting") return text.status.reconnecting(detail);
   return detail === "connecting" ? text.status.connecting : text.status[state];
+}
+
+// Whether two answers differ in numbers alone, which can wait.
+function sameNews(before, now) {
+  const news = (answer) => [answer.verdict, answer.best, ...answer.others].map((part) => part?.track?.id ?? part).join();
+  return Boolean(before) && news(before) === news(now);
 }
 
 function wordsAloud({ verdict, best }) {

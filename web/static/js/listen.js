@@ -10,8 +10,8 @@ const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in 
 const seconds = () => performance.now() / 1000;
 
 export class Listener {
-  // view: state(name, detail), ready(message, rate), sound(block), seen(message), weigh(message), answer(answer), hints([name]),
-  // level(filled), problem(name, detail), closed(code, error), heard({track, absent, since, now, file})
+  // view: state(name, detail), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
+  // problem(name, detail), closed(code, error), heard({track, absent, since, now, file})
   constructor(view) {
     this.view = view;
     this.attempt = 0;
@@ -121,8 +121,7 @@ export class Listener {
     this.blockAt = seconds();
     this.socket?.send(block);
     this.level.add(block);
-    this.view.sound(block);
-    this.view.level(this.level.filled);
+    this.view.sound(block, this.socket?.heardSeconds ?? 0, this.level.filled);
     this.view.hints(this.hints);
   }
 

@@ -14,7 +14,8 @@ export class Microphone {
   // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean)
   static async open({ kind, device }, handlers) {
     checkSupport();
-    // At the device's own rate: other rates fail in Firefox. "playback" takes sound in larger pieces, which costs less.
+    // At the device's own rate: other rates fail in Firefox. "playback" takes sound in larger pieces, which costs less; with still larger
+    // ones, and with no loudspeaker to keep the pace (sinkId none), Chromium 156 loses pieces of the microphone's sound.
     const context = new AudioContext({ latencyHint: "playback" });
     const resumed = context.resume(); // within the tap, as iOS demands
     try {
@@ -51,7 +52,6 @@ export class Microphone {
   }
 
   get sampleRate() { return this.context.sampleRate; }
-
 
   close() {
     this.track.onended = null;

@@ -1,69 +1,56 @@
-// Why it matched, or did not: the picture, the evidence, and both in words.
+// Why it matched, or did not: has the picture and the evidence drawn, and says both in words.
+import { Canvases } from "./canvases.js";
 import { byId, say } from "./dom.js";
 import { titleOf } from "./format.js";
-import { Evidence } from "./evidence.js";
-import { Picture } from "./picture.js";
-import { Spectrum } from "./spectrum.js";
 import { text } from "./text.js";
-
-const CALM_MS = 1000; // between two pictures for who wishes less motion
-const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Sight {
   constructor() {
-    this.shownAt = 0;
     this.root = byId("sight");
-    this.picture = new Picture(byId("picture"));
-    this.evidence = new Evidence(byId("evidence"));
+    this.canvases = new Canvases({ onCounts: (counts) => { this.counts = counts; } });
   }
 
   clear() {
-    this.spectrum = null;
+    this.sampleRate = null;
     this.root.hidden = true;
+    this.canvases.tell("end");
   }
 
   // ready: the server's message; after a break the picture goes on
   begin({ constellation, threshold }, sampleRate) {
-    if (this.spectrum || !constellation) return;
-    this.root.hidden = false;
-    this.spectrum = new Spectrum(sampleRate, constellation.hertz);
-    this.picture.begin(constellation);
-    this.evidence.begin(threshold);
+    if (this.sampleRate || !constellation) return;
+    this.sampleRate = sampleRate;
     this.threshold = threshold;
-    this.heard = 0;
     this.best = null;
     this.counts = { heard: 0, agree: 0 };
+    this.root.hidden = false;
+    this.canvases.tell("begin", constellation, threshold, sampleRate);
     this.words();
   }
 
-  sound({ pcm, seconds }) {
-    if (!this.spectrum) return;
-    this.heard += seconds;
-    const samples = new Int16Array(pcm);
-    if (document.hidden) this.spectrum.skip(samples);
-    else this.spectrum.feed(samples, (...column) => this.picture.column(...column));
+  colour() { this.canvases.colour(); }
+  wake() { this.canvases.tell("wake"); }
+  sleep() { this.canvases.tell("sleep"); }
+
+  // until: seconds of sound with this block; level: 0..1
+  sound({ pcm, seconds }, until, level) {
+    if (document.hidden) return;
+    const from = this.sampleRate ? Math.round((until - seconds) * this.sampleRate) : 0;
+    this.canvases.tell("sound", pcm, from, level);
   }
 
   see(message) {
-    if (this.spectrum && !document.hidden) this.counts = this.picture.see(message);
+    if (!document.hidden) this.canvases.tell("see", message);
   }
 
   // The guesses that belong to what was seen last
   weigh({ elapsed, guesses: [best] }) {
-    if (!this.spectrum) return;
-    this.evidence.add(elapsed, best?.bits ?? 0, this.heard);
     this.best = best;
-  }
-
-  frame(now) {
-    if (!this.spectrum || (still.matches && now - this.shownAt < CALM_MS)) return;
-    this.shownAt = now;
-    this.picture.show();
-    this.evidence.show();
-    this.words();
+    this.canvases.tell("weigh", elapsed, best?.bits ?? 0);
   }
 
   words() {
+    if (!this.sampleRate) return;
     const { best, counts: { heard, agree } } = this;
     const bits = Math.max(0, Math.round(best?.bits ?? 0));
     say(byId("sight-peaks"), best ? text.sight.agree(agree, heard, titleOf(best.track)) : text.sight.heard(heard));

@@ -1,32 +1,39 @@
 // Blocks of s16le -> columns of levels, a byte a band: what is behind the constellation. As cheap as a picture allows.
 const WINDOW_SECONDS = 0.09;
 const RANGE_DB = 45; // from the darkest to the brightest
-const CONTRAST = 1.8; // over 1 leaves the weak dark, so that peaks stand out
 const FALL_DB = 4; // a second, by which the brightest level goes down after a loud moment
 const TILT_DB = 3; // an octave: music is weaker the higher it is, and no less worth seeing
 const FULL_SCALE = 32768;
+const NOTHING = 1e-9; // of power, instead of none
+const RATE_HZ = 22_050; // what is faster is thinned out: no band is above half of half of it
 const QUIETEST_DB = -20; // of a brightest level, so that silence stays dark
 
 export class Spectrum {
   // hertz: the middle of each band
   constructor(sampleRate, hertz) {
-    this.size = 2 ** Math.round(Math.log2(WINDOW_SECONDS * sampleRate));
+    this.thin = Math.max(1, 2 ** Math.floor(Math.log2(sampleRate / RATE_HZ))); // samples that become one
+    this.rate = sampleRate / this.thin;
+    this.size = 2 ** Math.round(Math.log2(WINDOW_SECONDS * this.rate));
     this.hop = this.size / 2;
-    this.sampleRate = sampleRate;
-    this.bands = edges(hertz).map((hz) => Math.round((hz / sampleRate) * this.size));
-    this.tilt = hertz.map((hz) => TILT_DB * Math.log2(hz / hertz[0]));
+    this.bands = edges(hertz).map((hz) => Math.round((hz / this.rate) * this.size));
+    this.tilt = Float32Array.from(hertz, (hz) => TILT_DB * Math.log2(hz / hertz[0]));
+    this.decibels = new Float32Array(hertz.length);
     this.window = Float32Array.from({ length: this.size }, (_, i) => (1 - Math.cos((2 * Math.PI * i) / this.size)) / (2 * FULL_SCALE));
     this.recent = new Float32Array(this.size + this.hop); // two windows
     this.filled = 0;
-    this.heard = 0; // samples
+    this.heard = 0; // thinned samples
     this.top = QUIETEST_DB;
     this.fft = new Fft(this.size);
   }
 
-  // samples: Int16Array; onColumn(levels: Uint8Array, from, until: seconds since the start)
-  feed(samples, onColumn) {
-    for (let used = 0; used < samples.length;) {
-      const part = samples.subarray(used, used + this.recent.length - this.filled);
+  // samples: Int16Array, from the sample `from` on; onColumn(levels: a byte a band, from, until: seconds since the start)
+  feed(samples, from, onColumn) {
+    const thinned = this.thinned(samples);
+    const begin = Math.round(from / this.thin);
+    if (begin !== this.heard) this.filled = 0; // there was sound that was not looked at
+    this.heard = begin;
+    for (let used = 0; used < thinned.length;) {
+      const part = thinned.subarray(used, used + this.recent.length - this.filled);
       this.recent.set(part, this.filled);
       this.filled += part.length;
       this.heard += part.length;
@@ -35,27 +42,36 @@ export class Spectrum {
     }
   }
 
+  // Each the mean of some: good enough for a picture, and half the work.
+  thinned(samples) {
+    const { thin } = this;
+    const out = new Float32Array(Math.floor(samples.length / thin));
+    for (let i = 0; i < out.length * thin; i += 1) out[(i / thin) | 0] += samples[i] / thin;
+    return out;
+  }
+
   // A column stands for the middle half of its window.
   complete(onColumn) {
     let from = this.heard - this.recent.length + this.hop / 2;
     for (const power of this.fft.powers(this.recent, this.hop, this.window)) {
-      onColumn(this.column(power), from / this.sampleRate, (from + this.hop) / this.sampleRate);
+      onColumn(this.column(power), from / this.rate, (from + this.hop) / this.rate);
       from += this.hop;
     }
     this.recent.copyWithin(0, this.size);
     this.filled = this.hop;
   }
 
-  // Sound that is not looked at.
-  skip(samples) {
-    this.heard += samples.length;
-    this.filled = 0;
-  }
-
   column(power) {
-    const decibels = this.tilt.map((tilt, band) => tilt + 10 * Math.log10(this.loudest(power, band) + 1e-9));
-    this.top = Math.max(this.top - (FALL_DB * this.hop) / this.sampleRate, QUIETEST_DB, ...decibels);
-    return Uint8ClampedArray.from(decibels, (level) => 255 * Math.max(0, 1 + (level - this.top) / RANGE_DB) ** CONTRAST);
+    const { tilt, decibels } = this;
+    let top = Math.max(this.top - (FALL_DB * this.hop) / this.rate, QUIETEST_DB);
+    for (let band = 0; band < tilt.length; band += 1) {
+      decibels[band] = tilt[band] + 10 * Math.log10(this.loudest(power, band) + NOTHING);
+      top = Math.max(top, decibels[band]);
+    }
+    this.top = top;
+    const levels = new Uint8ClampedArray(tilt.length);
+    for (let band = 0; band < tilt.length; band += 1) levels[band] = 255 * (1 + (decibels[band] - top) / RANGE_DB);
+    return levels;
   }
 
   loudest(power, band) {
@@ -98,7 +114,7 @@ class Fft {
     }
     for (let half = 1; half < size; half *= 2) this.butterflies(half);
     for (let k = 0; k < size / 2; k += 1) {
-      const mirror = (size - k) % size;
+      const mirror = (size - k) & (size - 1);
       first[k] = ((re[k] + re[mirror]) ** 2 + (im[k] - im[mirror]) ** 2) / 4;
       second[k] = ((im[k] + im[mirror]) ** 2 + (re[k] - re[mirror]) ** 2) / 4;
     }
