@@ -137,7 +137,7 @@ def test_shows_which_peaks_agree(playwright, address, known_sound):
         return shows(HEARD, picture) and shows(AGREES, picture) and shows(AGREES, evidence)
 
     with hearing(playwright, address, known_sound) as page:
-        assert pixels(page, "#rings")[..., 3].any()
+        until(page, lambda: pixels(page, "#rings")[..., 3].any())
         listen_button(page).click()
         expect(page.locator("#listen")).to_have_attribute("data-state", "matched", timeout=MATCH_MS)
         until(page, shown)
