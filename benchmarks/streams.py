@@ -25,7 +25,9 @@ from benchmarks.common import decimal, number
 from benchmarks.noises import SAMPLE_RATE, Sound
 from core.evidence import CLAIM_BITS
 from core.params import Params
-from stream.matcher import DOUBLING_BITS, FIRST_LOOK_BITS, LIVE_LOOK, PACES, WINDOW_SECONDS
+from stream.claims import DOUBLING_BITS, FIRST_LOOK_BITS
+from stream.jury import WINDOW_SECONDS
+from stream.matcher import LIVE_LOOK, PACES
 
 KINDS = ("unknown", "made")
 SEMITONES = (4, -4, 5, -5, 6, -6)  # of made music

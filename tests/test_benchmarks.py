@@ -20,7 +20,7 @@ from core.constellation import PEAK
 from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
-from stream.matcher import FIRST_LOOK_BITS
+from stream.claims import FIRST_LOOK_BITS
 
 
 def test_wilson() -> None:
