@@ -2,9 +2,9 @@
 
 from core.candidates import Warp
 
-RECORD_SPEEDS = (0.92, 0.94, 0.96, 0.98, 1.02, 1.04, 1.06, 1.08)  # pitch follows
-TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)  # pitch is kept
-PITCHES = (-200.0, -150.0, -100.0, -50.0, 50.0, 100.0, 150.0, 200.0)  # cents; tempo is kept
+RECORD_SPEEDS = (1.02, 0.98, 1.04, 0.96, 1.06, 0.94, 1.08, 0.92)  # pitch follows; the likelier come first
+TEMPOS = (1.03, 0.97, 1.06, 0.94, 1.09, 0.91)  # pitch is kept
+PITCHES = (50.0, -50.0, 100.0, -100.0, 150.0, -150.0, 200.0, -200.0)  # cents; tempo is kept
 
 WARPS = (
     *(Warp.record(speed) for speed in RECORD_SPEEDS),

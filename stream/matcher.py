@@ -29,11 +29,9 @@ PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has chan
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
 WARP_NOMINEES = 6  # from each warp
-LIVE_WARPS = 1  # tried at a look, in turn, if the last were
-WARP_PAUSE = 2 * LIVE_LOOK  # frames ago, at least
+LIVE_WARPS = 1  # tried at a look, in turn
 SEARCH_PAUSE = 3 * HIT_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
-THOROUGH_PAUSE = 2 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one: 0.46 s,
-CALM_PAUSE = 3 * THOROUGH_PAUSE  # and when nothing has changed for long
+THOROUGH_PAUSE = 6 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one, when nothing has changed for long: 1.4 s
 WARPS_AT_ONCE = 4  # before it is seen whether they suffice
 SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
@@ -79,7 +77,6 @@ class Matcher:
         self._thorough_at = 0  # frame of the last thorough one
         self._is_clear = True  # whether a quick one was enough at the last look
         self._turn = 0  # of the warps
-        self._warped_at = 0  # frame at which some were last tried
         self._duration = np.inf  # seconds of all sound, once it is known
 
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
@@ -88,7 +85,7 @@ class Matcher:
         self._heard.feed(levels)
         events: list[Event] = []
         while (now := min(self._next_look(), self._told + max(self._look, REPORT))) <= upto:
-            events += self._look_at(now, self._claims.allowance(now), self._turns(now)) if now == self._next_look() else self._again(now)
+            events += self._look_at(now, self._claims.allowance(now), self._warps) if now == self._next_look() else self._again(now)
         return events
 
     def _is_calm(self) -> bool:
@@ -98,10 +95,6 @@ class Matcher:
         unchanged = (self._now - self._claims.changed) * self.params.frame_seconds
         pace = next(times for seconds, times in PACES if unchanged < seconds)
         return self._now + max(self._look, pace * LIVE_LOOK)
-
-    def _turns(self, now: int) -> int:
-        """The warps tried at a look."""
-        return self._warps if now - self._warped_at >= WARP_PAUSE else 0
 
     def _again(self, now: int) -> list[Event]:
         """The last report, a little later."""
@@ -149,13 +142,13 @@ class Matcher:
 
     def _plain(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Those watched, and those that plain hits nominate, if need be: none while what is claimed goes on, and is looked for elsewhere
-        only now and then; quick ones, if these were more than enough at the last look, or there were thorough ones just before."""
+        only now and then; quick ones, if these were more than enough at the last look, or all is calm and thorough ones came before."""
         if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
             judged, best = self._ranked(look, watched)
             if self._claims.is_for(best.track) and best.is_sure(SPARE_BITS):
                 return judged, best
         self._searched = look.now
-        is_enough = look.now - self._thorough_at < (CALM_PAUSE if self._is_calm() else THOROUGH_PAUSE)
+        is_enough = self._is_calm() and look.now - self._thorough_at < THOROUGH_PAUSE
         if self._is_clear or is_enough:
             judged, best = self._ranked(look, watched, self._search.quick(look.now, NOMINEES))
             if best.is_sure(SPARE_BITS) or is_enough:
@@ -165,7 +158,6 @@ class Matcher:
 
     def _warped(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
         """Those judged, and those of the next warps, some at a time, until more than enough speaks for one."""
-        self._warped_at = look.now if look.warps else self._warped_at
         for first in range(0, look.warps, WARPS_AT_ONCE):
             judged = self._judged(look, judged, self._nominate_warped(look.now, min(WARPS_AT_ONCE, look.warps - first)))
             best = self._jury.rank(judged, look.extra_bits)
