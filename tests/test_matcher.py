@@ -311,16 +311,21 @@ def test_it_says_nothing_on_short_unknown_clips(index, seconds):
 # Work
 
 
-def test_a_plain_hash_is_looked_up_once(index):
-    """While a claim stands nothing else is looked up, so that each look-up can be accounted for."""
-    ledger = Ledger(index)
+def half_heard(ledger):
+    """A matcher that has heard half of a clip and claims its track, and the frame that it has come to; the peaks and levels of all."""
     matcher = Matcher(ledger)
     peaks, levels = fingerprint(clip(3, 2, 16))
     middle = len(levels) // 2
-    early = peaks["frame"] < middle
-    assert claims(matcher.feed(peaks[early], levels[:middle], middle)) == [("match", 4)]
+    assert claims(matcher.feed(peaks[peaks["frame"] < middle], levels[:middle], middle)) == [("match", 4)]
     ledger.take()
-    assert claims(matcher.feed(peaks[~early], levels[middle:], len(levels))) == []
+    return matcher, middle, peaks, levels
+
+
+def test_a_plain_hash_is_looked_up_once(index):
+    """While a claim stands nothing else is looked up, so that each look-up can be accounted for."""
+    ledger = Ledger(index)
+    matcher, middle, peaks, levels = half_heard(ledger)
+    assert claims(matcher.feed(peaks[peaks["frame"] >= middle], levels[middle:], len(levels))) == []
     asked = Counter(np.concatenate(ledger.asked).tolist())
     plain = hash_query(peaks[peaks["rank"] < index.params.reference_rank], 0, 0, QUICK_FAN, index.params)
     assert asked <= Counter(plain["hash"][plain["frame"] >= middle - HIT_FRAMES].tolist())
@@ -329,13 +334,8 @@ def test_a_plain_hash_is_looked_up_once(index):
 
 def test_while_what_is_claimed_goes_on_nothing_else_is_looked_for_but_now_and_then(index):
     ledger = Ledger(index)
-    matcher = Matcher(ledger)
-    peaks, levels = fingerprint(clip(3, 2, 16))
-    middle = len(levels) // 2
-    early = peaks["frame"] < middle
-    assert claims(matcher.feed(peaks[early], levels[:middle], middle)) == [("match", 4)]
-    ledger.take()
-    matcher.feed(peaks[~early], levels[middle:], len(levels))
+    matcher, middle, peaks, levels = half_heard(ledger)
+    matcher.feed(peaks[peaks["frame"] >= middle], levels[middle:], len(levels))
     assert 1 <= ledger.take()[0] <= 1 + middle / SEARCH_PAUSE
 
 
