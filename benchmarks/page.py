@@ -4,7 +4,7 @@ Definitions
     ms         from a request on an open connection to the last byte of its answer, on this machine: median, and the 95th percentile
     CPU ms     of the server and of the client, who are one process, for a request: the mean
     after edits    the same where a track was edited before each request, so that nothing can be remembered
-    own kB     of scripts and styles that are ours, as they are written
+    own kB     of scripts and styles that are ours, also the worker's, as they are written
     HTML kB    with the first tracks in it
     sent kB    of all that a first visit fetches, Bootstrap too: as it is sent, which is compressed
     shift      cumulative layout shift while the page loads, as Chromium's PerformanceObserver tells it
@@ -16,11 +16,13 @@ The library is made up: words for titles, and constellations of a few peaks. `--
 import argparse
 import http.client
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -43,16 +45,10 @@ SEARCHES = ("river", "crooked mir", "77123", "nothing like this")  # a common wo
 SETTLE_MS = 500
 SCREENS = {"desktop": {"viewport": {"width": 1280, "height": 800}}, "phone": {"viewport": {"width": 390, "height": 844}}}
 FACTS = """() => {
-    const [page] = performance.getEntriesByType("navigation");
-    const files = performance.getEntriesByType("resource").filter(({ name }) => /[.](js|css)$/.test(name));
-    const sum = (entries, size) => entries.reduce((total, entry) => total + entry[size], 0);
     const shifts = new PerformanceObserver(() => {});
     shifts.observe({ type: "layout-shift", buffered: true });
     return {
-        own: sum(files.filter(({ name }) => !name.includes("/vendor/")), "decodedBodySize"),
-        html: page.decodedBodySize,
-        sent: sum([page, ...files], "encodedBodySize"),
-        shift: sum(shifts.takeRecords(), "value"),
+        shift: shifts.takeRecords().reduce((total, { value }) => total + value, 0),
         paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
     };
 }"""
@@ -122,12 +118,19 @@ def requests(client: Client) -> Iterator[list[str]]:
 def page_rows(address: str) -> Iterator[list[str]]:
     with sync_playwright() as playwright, chromium(playwright) as browser:
         for name, screen in SCREENS.items():
-            page = browser.new_page(**screen)
+            page, answers = browser.new_page(**screen), list[Any]()
+            page.on("response", lambda answer, answers=answers: answers.append(answer))
             page.goto(address)
             page.wait_for_timeout(SETTLE_MS)
             facts = page.evaluate(FACTS)
-            sizes = [common.number(facts[size] / 1000, 1) for size in ("own", "html", "sent")]
+            own = [answer for answer in answers if re.search(r"/static/.*[.](js|css)$", answer.url)]
+            bytes_of = [*(sum(len(answer.body()) for answer in some) for some in (own, answers[:1])), sum(map(sent, answers))]
+            sizes = [common.number(size / 1000, 1) for size in bytes_of]
             yield [name, *sizes, common.number(facts["shift"], 4), common.number(facts["paint"])]
+
+
+def sent(answer: Any) -> int:
+    return int(answer.request.sizes()["responseBodySize"])
 
 
 def parse() -> argparse.Namespace:

@@ -302,8 +302,10 @@ def states(page, music, tmp_path):
     page.get_by_role("tab", name="curl").click()
     yield "other examples"
     page.locator("#tracks [data-action=edit]").first.click()
+    expect(page.get_by_role("textbox", name="Title")).to_be_focused()
     yield "a track is edited"
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("searchbox").fill("nothing is called this")
     expect(page.locator("#tracks-empty")).to_be_visible()
     yield "nothing found"

@@ -9,7 +9,6 @@ const LIMIT = 200; // entries
 const SAME_WITHIN_MS = 60 * 1000; // the same again after a shorter pause is the same hearing
 const SAVE_MS = 5000; // between two savings of how long something goes on
 const GAP_MS = 60 * 1000; // a longer time without anything is shown
-const COLUMNS = ["from", "to", "title", "artist", "album", "track_id", "file", "file_start", "file_end"];
 
 export class History {
   constructor({ onPlay }) {
@@ -77,14 +76,7 @@ export class History {
     toast(copied ? text.history.copied : text.history.notCopied);
   }
 
-  save(format) {
-    const content = format === "csv" ? csv(this.entries) : JSON.stringify(this.entries, null, 2);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([content], { type: format === "csv" ? "text/csv" : "application/json" }));
-    link.download = `earprint-history.${format}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href));
-  }
+  async save(format) { (await import("./history-file.js")).save(this.entries, format); }
 
   clear() {
     const before = this.entries;
@@ -102,20 +94,6 @@ function gapAfter({ from, file }, older) {
   row.className = "gap";
   say(row, text.history.gap(amount(silence / 1000)));
   return [row];
-}
-
-// A table program must not take a title for a formula.
-function cell(value) {
-  const words = String(value ?? "");
-  const safe = /^[=+\-@\t\r]/.test(words) ? `'${words}` : words;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function csv(entries) {
-  const line = ({ from, to, track, file, start, end }) => [
-    from, to, track ? titleOf(track) : text.verdict.absent, track?.artist, track?.album, track?.id, file, start, end,
-  ];
-  return [COLUMNS, ...entries.map(line)].map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
 }
 
 function write(entries) { localStorage.setItem(KEY, JSON.stringify(entries)); }

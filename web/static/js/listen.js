@@ -1,6 +1,5 @@
 // Listening: source -> socket -> answer. The states are those of text.status; nothing here draws.
 import { sendFile } from "./api.js";
-import { Heard, answerOfFile } from "./heard.js";
 import { Level } from "./level.js";
 import { Microphone } from "./microphone.js";
 
@@ -77,8 +76,9 @@ export class Listener {
     this.source = source;
     this.muted = false;
     this.to("listening", "connecting");
-    const { ListenSocket } = await import("./socket.js"); // not before it is needed
+    const [{ ListenSocket }, { Heard }] = await Promise.all([import("./socket.js"), import("./heard.js")]); // not before they are needed
     if (this.source !== source) return; // stopped meanwhile
+    this.Heard = Heard;
     this.socket = new ListenSocket(source.sampleRate, {
       onReady: (message) => this.ready(message),
       onMessage: (message) => this.message(message),
@@ -94,7 +94,7 @@ export class Listener {
       const answer = await sendFile("predict", file, (fraction) => attempt === this.attempt && this.to("asking", { fraction }));
       if (attempt !== this.attempt) return;
       this.to("idle");
-      this.view.answer(answerOfFile(answer));
+      this.view.answer((await import("./heard.js")).answerOfFile(answer));
       if (answer.match) this.view.heard({ track: answer.match.track, since: 0, now: answer.duration, file: file.name });
     } catch (error) {
       if (attempt === this.attempt) this.fail("Undecodable", error.message);
@@ -109,8 +109,8 @@ export class Listener {
   }
 
   ready(message) {
-    if (this.heard) this.heard.resumed();
-    else this.heard = new Heard();
+    this.heard?.resumed();
+    this.heard ??= new this.Heard();
     if (!this.source) return; // stopped meanwhile
     this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
     this.view.ready(message, this.source.sampleRate);

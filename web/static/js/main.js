@@ -2,15 +2,13 @@
 import { Announcer } from "./announcer.js";
 import { Count } from "./count.js";
 import { byId } from "./dom.js";
-import { dropZone } from "./drop.js";
+import { dropZone, isAudio } from "./drop.js";
 import { History } from "./history.js";
 import { ListenView } from "./listen-view.js";
 import { Listener } from "./listen.js";
-import "./login.js";
 import { Player } from "./player.js";
 import { SourceChoice } from "./source.js";
 import { Tracks } from "./tracks.js";
-import { Uploads } from "./upload.js";
 
 const player = new Player();
 const onPlay = (track, seconds) => {
@@ -44,9 +42,23 @@ const onChange = () => count.refresh();
 const announcer = new Announcer(byId("library-announcer"));
 const tracks = new Tracks({ onPlay, onChange, announcer });
 const onDone = () => { onChange(); return tracks.refresh(); };
-new Uploads({ onAdded: onChange, onDone, announcer });
+let uploads;
+const add = async (files) => {
+  const { Uploads } = await import("./upload.js"); // this and what follows is not fetched before it is needed
+  uploads ??= new Uploads({ onAdded: onChange, onDone, announcer });
+  uploads.add(files);
+};
+const addChosen = (input, wanted) => {
+  const files = [...input.files].filter(wanted);
+  input.value = "";
+  add(files);
+};
+byId("upload-files").onchange = ({ target }) => addChosen(target, () => true);
+byId("upload-folder").onchange = ({ target }) => addChosen(target, isAudio);
+dropZone(byId("library"), add);
 byId("demo").onclick = async ({ currentTarget }) => (await import("./demo.js")).addDemo(currentTarget, { onDone, announcer });
 byId("help").onclick = async ({ target }) => {
   const button = target.closest("[data-action=copy]");
   if (button) (await import("./help.js")).copyExample(button);
 };
+if (byId("login")) import("./login.js");

@@ -1,7 +1,6 @@
 // Adding music: a queue of files, each with its progress and its result. What failed stands first in the list.
 import { sendFile } from "./api.js";
 import { byId, say } from "./dom.js";
-import { dropZone, isAudio } from "./drop.js";
 import { nameOf } from "./format.js";
 import { Job } from "./job.js";
 import { text } from "./text.js";
@@ -19,16 +18,8 @@ export class Uploads {
     this.onDone = onDone;
     this.announcer = announcer;
     this.reset();
-    this.chooser("upload-files", (files) => files);
-    this.chooser("upload-folder", (files) => files.filter(isAudio));
-    dropZone(byId("library"), (files) => this.add(files));
     byId("uploads-clear").onclick = () => this.clear();
     byId("uploads-cancel").onclick = () => this.cancelAll();
-  }
-
-  chooser(id, choose) {
-    const input = byId(id);
-    input.onchange = () => { this.add(choose([...input.files])); input.value = ""; };
   }
 
   reset() { this.count = { added: 0, known: 0, failed: 0, cancelled: 0 }; }
