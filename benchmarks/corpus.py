@@ -105,9 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def library(
-    music: Path, files: Sequence[str], *, data: Path | None = None, jobs: int = 2, decoy_hours: float = 0
-) -> Iterator[Reference]:
+def library(music: Path, files: Sequence[str], *, data: Path | None = None, jobs: int = 2, decoy_hours: float = 0) -> Iterator[Reference]:
     """Index the files (and decoys, up to so many hours in all) in `data`, or in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = data or Path(temporary)

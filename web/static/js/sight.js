@@ -53,7 +53,12 @@ export class Sight {
     if (!this.sampleRate) return;
     const { best, counts: { heard, agree } } = this;
     const bits = Math.max(0, Math.round(best?.bits ?? 0));
-    say(byId("sight-peaks"), best ? text.sight.agree(agree, heard, titleOf(best.track)) : text.sight.heard(heard));
+    say(byId("sight-peaks"), peaksInWords(heard, agree, best));
     say(byId("sight-bits"), text.sight.bits(bits, Math.ceil(this.threshold)));
   }
+}
+
+function peaksInWords(heard, agree, best) {
+  if (!heard) return text.sight.none;
+  return best ? text.sight.agree(agree, heard, titleOf(best.track)) : text.sight.heard(heard);
 }

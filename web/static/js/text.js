@@ -48,9 +48,10 @@ export const text = {
   },
   sight: {
     claim: "enough to name it",
+    none: "No peaks heard yet",
     heard: (n) => `${n} peaks heard in the last seconds`,
     agree: (agree, heard, title) => `${agree} of ${heard} peaks heard are in \u201c${title}\u201d`,
-    bits: (bits, threshold) => `Evidence: ${bits} bits; a name needs ${threshold}`,
+    bits: (bits, threshold) => `Evidence: ${bits} bits (${threshold} are enough)`,
   },
   sure: (percent) => `${percent} sure`,
   play: (title) => `Play ${title}`,
