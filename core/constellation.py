@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from core.bits import pack_bits, unpack_bits
 from core.params import Params
 from core.spectrogram import SILENCE_DB, Frames
 
@@ -20,7 +21,8 @@ HIGHEST_WHITE = 32_000.0  # 1/32 dB; a whitened cell stands within this of its m
 SILENT_LEVEL = -128  # the level of a cell in which there is no sound at all
 MAX_STRENGTH = MAX_RANK = 255
 MAX_FRAME = (1 << 24) - 1  # a packed peak is before it: 108 hours
-PACKED_BYTES = 6  # a peak
+CELL_BITS, RANK_BITS = 32, 5  # of a packed peak
+MAX_PACKED_RANK = (1 << RANK_BITS) - 1  # what is weaker counts as this; a reference's peaks are not
 
 PEAK = np.dtype([("frame", "<i4"), ("band", "u1"), ("strength", "u1"), ("rank", "u1")])
 """frame: since the start of the sound; band: mel band; strength: 1/4 dB above the mean; rank: stronger peaks around it (0: none)."""
@@ -115,22 +117,21 @@ def sounding_seconds(peaks: Peaks, params: Params) -> float:
 
 
 def pack(peaks: Peaks) -> bytes:
-    """PEAK [k] sorted by frame and band -> bytes, six a peak: the cells (frame << 8 | band, u32 [k]), strengths, ranks (u8 [k]).
+    """PEAK [k] sorted by frame and band -> bytes, 37 bits a peak: the cells (frame << 8 | band, u32 [k]), and ranks of 5 bits each.
 
-    They are not compressed, so that a few seconds can be read out of the middle of a track where they lie.
+    The cells are not compressed, so that a few seconds can be read out of the middle of a track where they lie. Strengths are not kept:
+    nothing is asked of a stored peak but where it is, and its rank when hashes are made anew.
     """
-    cells = (peaks["frame"].astype("<u4") << 8) | peaks["band"]
-    return b"".join(column.tobytes() for column in (cells, peaks["strength"], peaks["rank"]))
+    cells: Cells = (peaks["frame"].astype("<u4") << 8) | peaks["band"]
+    return cells.tobytes() + pack_bits(np.minimum(peaks["rank"], MAX_PACKED_RANK), RANK_BITS).tobytes()
 
 
 def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) -> Peaks:
-    """The inverse of `pack`: the PEAK [k] from frame `first` up to, not including, frame `last`."""
-    count = len(packed) // PACKED_BYTES
+    """The inverse of `pack`, but for the strengths, which are 0: the PEAK [k] from frame `first` up to, not including, frame `last`."""
     cells, some = _between(packed, first, last)
-    peaks = np.empty(some.stop - some.start, PEAK)
+    peaks = np.zeros(some.stop - some.start, PEAK)
     peaks["frame"], peaks["band"] = cells[some] >> 8, cells[some] & 0xFF
-    peaks["strength"] = np.frombuffer(packed, "u1", count, offset=4 * count)[some]
-    peaks["rank"] = np.frombuffer(packed, "u1", count, offset=5 * count)[some]
+    peaks["rank"] = _ranks_between(np.frombuffer(packed, np.uint8)[cells.nbytes :], some)
     return peaks
 
 
@@ -141,9 +142,16 @@ def unpack_cells(packed: bytes | memoryview, first: int, last: int) -> Cells:
 
 
 def _between(packed: bytes | memoryview, first: int, last: int) -> tuple[Cells, slice]:
-    cells = np.frombuffer(packed, "<u4", len(packed) // PACKED_BYTES)
+    """All cells, and which of them are from frame `first` up to frame `last`."""
+    cells = np.frombuffer(packed, "<u4", 8 * len(packed) // (CELL_BITS + RANK_BITS))
     edges = np.array([max(first, 0), max(first, last, 0)], "<u4") << np.uint32(8)
     return cells, slice(*cells.searchsorted(edges).tolist())
+
+
+def _ranks_between(packed: NDArray[np.uint8], some: slice) -> NDArray[np.uint8]:
+    """The ranks of some peaks. Eight of them begin and end with whole bytes."""
+    eights = some.start // 8
+    return unpack_bits(packed[eights * RANK_BITS :], some.stop - 8 * eights, RANK_BITS)[some.start - 8 * eights :]
 
 
 def _as_peaks(found: NDArray[np.int32], ranks: NDArray[np.int32]) -> Peaks:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
-FRONT_END_VERSION = 1  # raise when the same numbers would give other peaks
+FRONT_END_VERSION = 2  # raise when the same numbers would give other peaks, or these are packed otherwise
 HASH_VERSION = 1  # raise when the same peaks would give other hashes
 
 

@@ -6,10 +6,10 @@ postings are sorted by hash and split into `PARTS` equal ranges of hashes, each 
     group bits, postings    u32, u32
     starts                  u32 [groups + 1]    where the postings of each group of neighbouring hashes begin
     places                  u32 [postings]
-    low                     u8 [...]            the lowest `group bits` of each posting's hash; filled up to whole u32
+    low                     u8 [...]            the lowest `group bits` of each posting's hash, bit after bit; filled up to whole u32
 
-`low` takes a byte a posting, half of one where 4 bits suffice, and nothing where each hash has a group of its own, as in a large library.
-That is four to five bytes a posting, and a run of neighbouring hashes is one run of postings in one part: it has one earlier band.
+`low` takes nothing where each hash has a group of its own, as in a large library. A run of neighbouring hashes is one run of postings in
+one part: it has one earlier band.
 """
 
 import struct
@@ -21,12 +21,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from core.bits import pack_bits
 from core.hashes import BAND_STEP_BITS, HASH_BITS, STEP_BITS, Hashes
 
 PARTS = 64  # a power of two; a merge frees and takes pages part by part, so with fewer the file grows further beyond what is in it
 PART_BITS = HASH_BITS - PARTS.bit_length() + 1  # of a hash, that tell it from the others of its part
 MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte at most
-HALF_BYTE = 4  # bits
 POSTINGS_PER_GROUP = 4  # about as many, so that the table of groups stays small beside the postings
 SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
@@ -239,27 +239,24 @@ def _part(counts: NDArray[np.int64], places: NDArray[np.uint32]) -> Part:
 def _packed(values: NDArray[np.uint8], bits: int) -> Part:
     """u8 [n] below 1 << bits -> u32 [m]; the inverse is `_low`."""
     room = np.zeros(_low_words(len(values), bits) * 4, np.uint8)
-    if bits > HALF_BYTE:
-        room[: len(values)] = values
-    elif bits:
-        room[: -(-len(values) // 2)] = values[::2]
-        room[: len(values) // 2] |= values[1::2] << HALF_BYTE
+    packed = pack_bits(values, bits)
+    room[: len(packed)] = packed
     return room.view(np.uint32)
 
 
 def _low_words(count: int, bits: int) -> int:
-    """The u32 that `low` takes for so many postings."""
-    return -(-count // 4) if bits > HALF_BYTE else -(-count // 8) if bits else 0
+    """The u32 that `low` takes for so many postings: a byte follows the last one's, for two are read at a time."""
+    return -(-(count * bits + 8) // 32) if count and bits else 0
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _low(low, k, bits):  # type: ignore[no-untyped-def]
     """The k-th value of `low`."""
-    if bits > HALF_BYTE:
-        return np.int64(low[k])
-    if bits:
-        return (np.int64(low[k >> 1]) >> np.int64((k & 1) << 2)) & 15
-    return np.int64(0)
+    if bits == 0:
+        return np.int64(0)
+    at = np.int64(k) * bits
+    two_bytes = np.int64(low[at >> 3]) | (np.int64(low[(at >> 3) + 1]) << 8)
+    return (two_bytes >> (at & 7)) & ((1 << bits) - 1)
 
 
 @njit(cache=True, nogil=True)

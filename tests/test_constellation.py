@@ -12,7 +12,7 @@ from core import constellation
 from core.constellation import (
     LEVELS_PER_DB,
     MAX_FRAME,
-    PACKED_BYTES,
+    MAX_PACKED_RANK,
     PEAK,
     SILENT_LEVEL,
     UNITS_PER_DB,
@@ -21,6 +21,7 @@ from core.constellation import (
     reference,
     sounding_seconds,
     unpack,
+    unpack_cells,
 )
 from core.params import Params
 from core.spectrogram import SILENCE_DB
@@ -200,7 +201,7 @@ def test_sounding_seconds():
 
 
 PEAKS = st.lists(
-    st.tuples(st.integers(0, MAX_FRAME - 1), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)), unique_by=lambda p: p[:2]
+    st.tuples(st.integers(0, MAX_FRAME - 1), st.integers(0, 255), st.just(0), st.integers(0, MAX_PACKED_RANK)), unique_by=lambda p: p[:2]
 )
 
 
@@ -208,7 +209,15 @@ PEAKS = st.lists(
 def test_packing_round_trip(points, first, last):
     peaks = np.array(sorted(points), PEAK)
     packed = pack(peaks)
-    assert len(packed) == PACKED_BYTES * len(peaks)
+    assert len(packed) == -(-37 * len(peaks) // 8)
     np.testing.assert_array_equal(unpack(packed), peaks)
-    some = unpack(memoryview(packed), first, last)
-    np.testing.assert_array_equal(some, peaks[(peaks["frame"] >= first) & (peaks["frame"] < last)])
+    within = peaks[(peaks["frame"] >= first) & (peaks["frame"] < last)]
+    np.testing.assert_array_equal(unpack(memoryview(packed), first, last), within)
+    cells = unpack_cells(packed, first, last)
+    np.testing.assert_array_equal(cells, within["frame"].astype(np.uint32) << 8 | within["band"])
+
+
+def test_packing_keeps_no_strengths_and_the_ranks_of_references():
+    peaks = np.array([(3, 4, 50, 7), (5, 6, 70, 200)], PEAK)
+    assert unpack(pack(peaks)).tolist() == [(3, 4, 0, 7), (5, 6, 0, MAX_PACKED_RANK)]
+    assert PARAMS.reference_rank <= MAX_PACKED_RANK

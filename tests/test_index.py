@@ -30,7 +30,7 @@ def some_peaks(seed, count=300):
     cells = np.sort(rng.choice(count * 256, count, replace=False))
     peaks = np.zeros(count, PEAK)
     peaks["frame"], peaks["band"] = cells >> 8, cells & 255
-    peaks["strength"], peaks["rank"] = rng.integers(8, 100, count), rng.integers(0, PARAMS.reference_rank, count)
+    peaks["rank"] = rng.integers(0, PARAMS.reference_rank, count)
     return peaks
 
 

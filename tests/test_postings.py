@@ -77,7 +77,8 @@ def stored(segment):
     for number, part in enumerate(segment.parts):
         group_bits, starts, its_places, low = postings._columns(part)
         groups = np.repeat(np.arange(len(starts) - 1), np.diff(starts.astype(int)))
-        hashes.append(number << PART_BITS | groups << group_bits | low[: len(its_places)])
+        lowest = [postings._low.py_func(low, k, group_bits) for k in range(len(its_places))]
+        hashes.append(number << PART_BITS | groups << group_bits | np.array(lowest, np.int64))
         places.append(its_places)
     return np.concatenate(hashes), np.concatenate(places)
 
