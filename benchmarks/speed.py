@@ -136,14 +136,24 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("music", type=Path)
     parser.add_argument("--n", type=int, default=40, help="queries of each kind")
+    parser.add_argument("--refs", type=Path, help="a list of the files to index, below MUSIC, as `degrade` makes; else a share of all")
     parser.add_argument("--unknown", type=float, default=0.15, help="share of the files that are not indexed")
     return parser.parse_args()
 
 
+def parts(music: Path, refs: Path | None, share: float) -> tuple[list[Path], list[Path]]:
+    """The files to index, and the others: as a list has it, or so that a share of all is not indexed."""
+    files = sound.audio_files(music, degrade.MIN_TRACK_SECONDS)
+    known, unknown = degrade.split(files, share, {}, 1)
+    if refs:
+        known = refs.read_text().splitlines()
+        unknown = sorted(set(files) - set(known))
+    return [music / f for f in known], [music / f for f in unknown]
+
+
 def main() -> None:
     args = parse()
-    files = sound.audio_files(args.music, degrade.MIN_TRACK_SECONDS)
-    known, unknown = ([args.music.resolve() / f for f in part] for part in degrade.split(files, args.unknown, {}, 1))
+    known, unknown = parts(args.music.resolve(), args.refs, args.unknown)
     known = comparable(known)
     hours = sum(map(sound.duration, known)) / SECONDS_PER_HOUR
     common.print_run()
