@@ -23,7 +23,6 @@ export class ListenView {
     this.heard = onHeard;
     this.heardSeconds = heardSeconds;
     this.now = { state: "idle" };
-    this.drawnAt = 0;
     document.addEventListener("visibilitychange", () => this.draw(0));
   }
 
@@ -87,7 +86,6 @@ export class ListenView {
   }
 
   frame() {
-    this.drawnAt = performance.now();
     if (this.pending) {
       byId("welcome").hidden = true;
       this.answers.show(this.pending);

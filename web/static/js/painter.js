@@ -69,4 +69,5 @@ class Painter {
 }
 
 const painter = new Painter();
-onmessage = ({ data: [method, ...values] }) => painter[method](...values);
+let done = Promise.resolve(); // each in its turn: a file's sound comes faster than the screen is fetched
+onmessage = ({ data: [method, ...values] }) => { done = done.then(() => painter[method](...values)).catch(reportError); };

@@ -25,6 +25,7 @@ export class Screen {
     const split = Math.round(this.canvas.height * PICTURE);
     this.picture.fit(this.canvas.width, split, SECOND_WIDTH * scale, scale);
     this.evidence.fit({ width, top: split / scale, height: height - split / scale, secondWidth: SECOND_WIDTH, scale });
+    this.show();
   }
 
   sound(samples, from) {
