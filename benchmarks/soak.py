@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import sys
@@ -224,14 +225,14 @@ def growth(before: Sample, after: Sample) -> list[str]:
     return [f"{what} grew to {getattr(after, what)}, from {getattr(before, what)}" for what in grown]
 
 
-def run(minutes: float, listeners: int, seed: int, folder: Path) -> list[str]:
-    """Soaks a server, prints what was measured, and returns the findings. folder: an empty one."""
+def run(minutes: float, listeners: int, seed: int, folder: Path, workers: int) -> list[str]:
+    """Soaks a server, prints what was measured, and returns the findings. folder: an empty one; workers: processes of the server."""
     log = folder / "log"
     with Library(folder / "data") as library:
         list(library.add(write_demo(folder / "music", TRACKS, TRACK_SECONDS), copy=True))
     clips = [s16le(demo_track(seed, TRACK_SECONDS, RATE)) for seed in range(2 * TRACKS)]  # half of them unknown
     songs = Songs(folder)
-    with running(folder / "data", log=log, **UNLIMITED) as server:
+    with running(folder / "data", "--workers", str(workers), log=log, **UNLIMITED) as server:
         soak = Soak(server, folder / "data", songs, clips, random.Random(seed))
         print(lined(HEAD) + "\n" + lined(["-" * 3] * len(HEAD)), flush=True)
         soak.load(minutes * 60 * WARM_SHARE, listeners)
@@ -252,10 +253,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--listeners", type=int, default=LISTENERS, help="at a time")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of the server")
     args = parser.parse_args()
     print_run()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        findings = run(args.minutes, args.listeners, args.seed, Path(folder))
+        findings = run(args.minutes, args.listeners, args.seed, Path(folder), args.workers)
     sys.exit(1 if findings else 0)
 
 
