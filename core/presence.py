@@ -156,16 +156,16 @@ class Heard:
         sounding = np.ascontiguousarray((levels != SILENT_LEVEL).any(axis=1))
         if not sounding.any():
             return Field(np.zeros(levels.shape, np.float32), VARIANCE_FLOOR, self.first)
-        known = 0 if self._is_outdated(end) else max(0, len(self._presence) - AROUND)
-        if self._usual is None or known == 0:
-            self._usual, self._usual_end = Usual.of(levels, sounding), end
+        if self._usual is None or self._is_outdated(end):
+            self._usual, self._usual_end, self._presence = Usual.of(levels, sounding), end, self._presence[:0]
+        known = max(0, len(self._presence) - AROUND)
         self._presence = np.concatenate([self._presence[:known], _judged(levels, sounding, self._usual, known)])
         presence, variance = _centred(self._presence, sounding)
         return Field(presence, variance + VARIANCE_FLOOR, self.first)
 
     def _is_outdated(self, end: int) -> bool:
         size, new = end - self.first, end - self._usual_end
-        return self._usual is None or size < SETTLED or new >= OUTDATED * size
+        return size < SETTLED or new >= OUTDATED * size
 
 
 def _judged(levels: Levels, sounding: NDArray[np.bool_], usual: Usual, known: int) -> NDArray[np.float32]:
