@@ -273,24 +273,33 @@ def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, vari
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def _fine(frame, bands, presence, ahead, window, speeds, offsets):  # type: ignore[no-untyped-def]
     """The numbers of the offset, speed and row of `bands` [m, k] with the largest sum of presence, interpolated between cells."""
     frames, n_bands = presence.shape
-    now = frames - ahead
-    best, best_i, best_j, best_k = -1e9, 0, 0, 0
+    now, first = np.float32(frames - ahead), np.float32(max(frames - window, 0))
+    lower, share, base = np.empty(len(frame), np.int32), np.empty(len(frame), np.float32), np.empty(len(frame), np.float32)
+    best, best_i, best_j, best_k = np.float32(-1e9), 0, 0, 0
     for k in range(bands.shape[0]):
+        for p in range(len(frame)):
+            band = bands[k, p]
+            lower[p] = np.int32(band) if 0 <= band < n_bands - 1 else -1
+            share[p] = band - lower[p]
         for j in range(len(speeds)):
+            slowness = np.float32(1.0 / speeds[j])
+            for p in range(len(frame)):
+                base[p] = frame[p] * slowness + now
             for i in range(len(offsets)):
-                total = 0.0
+                total, offset = np.float32(0.0), np.float32(offsets[i])
                 for p in range(len(frame)):
-                    t, b = frame[p] / speeds[j] + offsets[i] + now, bands[k, p]
-                    t0, b0 = int(np.floor(t)), int(np.floor(b))
-                    if t0 < max(frames - window, 0) or t0 + 1 >= frames or b0 < 0 or b0 + 1 >= n_bands:
+                    t, b = base[p] + offset, lower[p]
+                    if b < 0 or t < first or t >= frames - 1:
                         continue
-                    x, y = t - t0, b - b0
-                    total += (presence[t0, b0] * (1 - y) + presence[t0, b0 + 1] * y) * (1 - x)
-                    total += (presence[t0 + 1, b0] * (1 - y) + presence[t0 + 1, b0 + 1] * y) * x
+                    t0, y = np.int32(t), share[p]
+                    x = t - t0
+                    before = presence[t0, b] + (presence[t0, b + 1] - presence[t0, b]) * y
+                    after = presence[t0 + 1, b] + (presence[t0 + 1, b + 1] - presence[t0 + 1, b]) * y
+                    total += before + (after - before) * x
                 if total > best:
                     best, best_i, best_j, best_k = total, i, j, k
     return best_i, best_j, best_k

@@ -129,8 +129,8 @@ class Usual:
 class Heard:
     """The levels of the last seconds, and the field that they make.
 
-    What is usual changes slowly: in a long window it is taken anew when a share of that is new, and until then only new frames are judged,
-    and those just before, whose surroundings they are.
+    What is usual changes slowly: in a long window it is taken anew when a share of that is new. While the window grows, all its frames are
+    then judged anew; later only those that are new, and those just before, whose surroundings they are.
     """
 
     def __init__(self, bands: int, first: int = 0) -> None:
@@ -139,7 +139,7 @@ class Heard:
         self.first = first
         self._presence = np.zeros((0, bands), np.float32)  # of as many of the frames as were judged
         self._usual: Usual | None = None
-        self._usual_end = first  # the end of the window that it is of
+        self._usual_end, self._usual_size = first, 0  # of the window that it is of: the end, and the frames
 
     def feed(self, levels: Levels) -> None:
         """levels: int8 [t, n_mels] of the next frames."""
@@ -157,7 +157,8 @@ class Heard:
         if not sounding.any():
             return Field(np.zeros(levels.shape, np.float32), VARIANCE_FLOOR, self.first)
         if self._usual is None or self._is_outdated(end):
-            self._usual, self._usual_end, self._presence = Usual.of(levels, sounding), end, self._presence[:0]
+            self._presence = self._presence[: 0 if len(levels) > self._usual_size else None]
+            self._usual, self._usual_end, self._usual_size = Usual.of(levels, sounding), end, len(levels)
         known = max(0, len(self._presence) - AROUND)
         self._presence = np.concatenate([self._presence[:known], _judged(levels, sounding, self._usual, known)])
         presence, variance = _centred(self._presence, sounding)

@@ -7,6 +7,7 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from core.errors import EarprintError
@@ -38,9 +39,15 @@ class Track(NewTrack):
         """As it is stored."""
         return json.dumps(asdict(self)).encode()
 
-    @classmethod
-    def load(cls, row: bytes | memoryview) -> "Track":
-        return cls(**json.loads(bytes(row)))
+    @staticmethod
+    def load(row: bytes | memoryview) -> "Track":
+        return _track(bytes(row))
+
+
+@lru_cache(maxsize=1024)
+def _track(row: bytes) -> Track:
+    """Those that are guessed are read again and again."""
+    return Track(**json.loads(row))
 
 
 @dataclass(frozen=True)

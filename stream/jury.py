@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.candidates import Candidates
 from core.constellation import Peaks
-from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, Judged, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, RIVALS, Judged, confidences, judge, lead_bits, refine, same_recording
 from core.index import Index
 from core.presence import Field
 from stream.claims import MAX_GUESSES
@@ -72,24 +73,26 @@ class Jury:
 
     def rank(self, judged: Judged, extra_bits: float, chance: Sequence[float] = ()) -> Ranking:
         """The best tracks. extra_bits: that they need besides; chance: fits of further candidates, which are wrong."""
-        order = judged[np.argsort(-judged["fit"], kind="stable")]
-        order = order[order["recent"] > PAST]
-        _, firsts = np.unique(order["track"], return_index=True)
-        best = order[np.sort(firsts)]  # the best of each track
-        could_be = len(best) and lead_bits(float(best["fit"][0]), ()) - extra_bits >= EVEN_BITS
-        twins = [int(best["track"][i]) for i in self._twins(best)] if could_be else []
-        best = best[~np.isin(best["track"], twins)][:MAX_GUESSES]
-        rivals = list(zip(order["track"].tolist(), order["fit"].tolist(), strict=True))
+        rows = list(zip(judged["fit"].tolist(), judged["track"].tolist(), judged["recent"].tolist(), strict=True))
+        order = sorted((i for i, row in enumerate(rows) if row[2] > PAST), key=lambda i: -rows[i][0])
+        firsts: dict[int, int] = {}  # the best of each track
+        for i in order:
+            firsts.setdefault(rows[i][1], i)
+        best = judged[list(firsts.values())]
+        twins = [int(best["track"][i]) for i in self._twins(best, extra_bits)]
+        best = best[[track not in twins for track in firsts]][:MAX_GUESSES]
         bits = []
         for track, fit, peaks in zip(*(best[name].tolist() for name in ("track", "fit", "peaks")), strict=True):
-            wrong = [other for rival, other in rivals if rival != track and rival not in twins]
-            bits.append(min(lead_bits(fit, [*wrong, *chance]), BITS_A_PEAK * (peaks - FEW_PEAKS)) - extra_bits)
+            wrong = (rows[i][0] for i in order if rows[i][1] != track and rows[i][1] not in twins)
+            bits.append(min(lead_bits(fit, [*islice(wrong, RIVALS), *chance]), BITS_A_PEAK * (peaks - FEW_PEAKS)) - extra_bits)
         return Ranking(best, bits, twins)
 
-    def _twins(self, best: Judged) -> list[int]:
-        """The numbers of the candidates that hold, where they fit, the same recording as the first."""
-        close = [i for i in range(1, min(len(best), MAX_TWINS)) if best["fit"][i] >= TWIN_FIT * best["fit"][0] >= TWIN_FIT * TWIN_FROM]
-        if not close:
+    def _twins(self, best: Judged, extra_bits: float) -> list[int]:
+        """The numbers of the candidates that hold, where they fit, the same recording as the first; none where that is no matter, as the
+        first would be no likely guess without these rivals."""
+        first, *others = best["fit"].tolist() or [0.0]
+        close = [i for i, fit in enumerate(others[: MAX_TWINS - 1], 1) if fit >= TWIN_FIT * first]
+        if first < TWIN_FROM or not close or lead_bits(first, others[len(close) :]) - extra_bits < EVEN_BITS:
             return []
         mine, *others = (self._stretch_of(best[i], self.window) for i in (0, *close))
         shift = best["place"] - best["place"][0]

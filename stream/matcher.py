@@ -28,6 +28,7 @@ LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.2
 PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has changed, up to which a look comes after so many times as long
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
+CALM_NOMINEES = 16  # of these, when nothing has changed for long
 WARP_NOMINEES = 6  # from each warp
 LIVE_WARPS = 1  # tried at a look, in turn
 SEARCH_PAUSE = 3 * HIT_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
@@ -38,6 +39,7 @@ DECOY_NOMINEES = 8  # from each decoy
 FEW_TRACKS = 40  # in the library: with fewer, decoys stand in for the rivals that a larger one would have
 WATCHED = 12  # candidates kept from look to look
 WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
+FOLLOWED = 6  # of those watched, while what is claimed goes on
 
 
 @dataclass(frozen=True)
@@ -144,17 +146,26 @@ class Matcher:
         """Those watched, and those that plain hits nominate, if need be: none while what is claimed goes on, and is looked for elsewhere
         only now and then; quick ones, if these were more than enough at the last look, or all is calm and thorough ones came before."""
         if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
-            judged, best = self._ranked(look, watched)
+            judged, best = self._ranked(look, watched[:FOLLOWED])
             if self._claims.is_for(best.track) and best.is_sure(SPARE_BITS):
                 return judged, best
         self._searched = look.now
         is_enough = self._is_calm() and look.now - self._thorough_at < THOROUGH_PAUSE
         if self._is_clear or is_enough:
-            judged, best = self._ranked(look, watched, self._search.quick(look.now, NOMINEES))
+            judged, best = self._with(look, watched, self._search.quick(look.now, NOMINEES))
             if best.is_sure(SPARE_BITS) or is_enough:
                 return judged, best
         self._thorough_at = look.now
-        return self._ranked(look, watched, self._search.thorough(look.now, NOMINEES))
+        return self._with(look, watched, self._search.thorough(look.now, NOMINEES))
+
+    def _with(self, look: Look, watched: Candidates, nominees: Candidates) -> tuple[Judged, Ranking]:
+        """Those watched, and the nominees; when nothing has changed for long the last of these only if one of the others is sure."""
+        first = CALM_NOMINEES if self._is_calm() else NOMINEES
+        judged, best = self._ranked(look, watched, nominees[:first])
+        if len(nominees) <= first or not best.is_sure():
+            return judged, best
+        judged = self._judged(look, judged, nominees[first:])
+        return judged, self._jury.rank(judged, look.extra_bits)
 
     def _warped(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
         """Those judged, and those of the next warps, some at a time, until more than enough speaks for one."""

@@ -62,6 +62,18 @@ def test_frames_that_come_later_are_judged_as_if_all_came_at_once(levels):
         assert np.corrcoef(field.presence.ravel(), whole.presence.ravel())[0, 1] > 0.95
 
 
+def test_frames_of_a_full_window_are_judged_once(levels):
+    """Though what is usual is taken anew: the frames of both windows say the same, but for the windows' own means."""
+    size, step = presence.SETTLED, presence.SETTLED // 3
+    heard = Heard(levels.shape[1])
+    heard.feed(levels[:size])
+    before = heard.field(size).presence[step : size - presence.AROUND]
+    heard.feed(levels[size : size + step] // 2)
+    heard.forget(step)
+    after = heard.field(size + step).presence[: len(before)]
+    np.testing.assert_allclose(after - after.mean(), before - before.mean(), atol=1e-4)
+
+
 def test_silence_says_nothing(levels):
     silent = np.full_like(levels, SILENT_LEVEL)
     assert not Field.of(silent, 0).presence.any()
