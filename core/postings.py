@@ -27,7 +27,7 @@ from core.hashes import BAND_STEP_BITS, HASH_BITS, STEP_BITS, Hashes
 PARTS = 64  # a power of two; a merge frees and takes pages part by part, so with fewer the file grows further beyond what is in it
 PART_BITS = HASH_BITS - PARTS.bit_length() + 1  # of a hash, that tell it from the others of its part
 MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte at most
-POSTINGS_PER_GROUP = 4  # about as many, so that the table of groups stays small beside the postings
+POSTINGS_PER_GROUP = 8  # about as many, so that the table of groups stays small beside the postings
 SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
 LINE_HEADER = struct.Struct("<QQ")  # frames, postings

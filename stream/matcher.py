@@ -21,7 +21,7 @@ from core.warps import DECOYS, WARPS
 from stream.claims import Claims, shared
 from stream.events import End, Guesses, Lost, Match
 from stream.jury import Jury, Ranking, best_now, distinct
-from stream.search import HIT_FRAMES, Search
+from stream.search import CALM_BUDGET, HIT_FRAMES, THOROUGH_BUDGET, Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
@@ -156,7 +156,7 @@ class Matcher:
             if best.is_sure(SPARE_BITS) or is_enough:
                 return judged, best
         self._thorough_at = look.now
-        return self._with(look, watched, self._search.thorough(look.now, NOMINEES))
+        return self._with(look, watched, self._search.thorough(look.now, NOMINEES, CALM_BUDGET if self._is_calm() else THOROUGH_BUDGET))
 
     def _with(self, look: Look, watched: Candidates, nominees: Candidates) -> tuple[Judged, Ranking]:
         """Those watched, and the nominees; when nothing has changed for long the last of these only if one of the others is sure."""

@@ -11,10 +11,11 @@ from core.postings import Hits
 
 HIT_FRAMES = 172  # for which a hit can vote: 4.0 s
 QUICK_FAN = 4  # earlier peaks that a peak is paired with in a quick look-up, of peaks as strong as a reference's
-QUICK_BUDGET = 1_000  # postings read for a frame of sound at most
-THOROUGH_BUDGET = 3_000  # the same with a query's own fan, and all its peaks
+QUICK_BUDGET = 1_100  # postings read for a frame of sound at most
+THOROUGH_BUDGET = 3_300  # the same with a query's own fan, and all its peaks
+CALM_BUDGET = 1_500  # the same, when nothing has changed for long
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
-WARP_BUDGET = 50_000  # postings read for a warp at most
+WARP_BUDGET = 55_000  # postings read for a warp at most
 
 
 class Search:
@@ -47,9 +48,9 @@ class Search:
         strong = self.peaks[self.peaks["rank"] < self._index.params.reference_rank]
         return self._plain(self._quick, strong, now, QUICK_FAN, QUICK_BUDGET, count)
 
-    def thorough(self, now: int, count: int) -> Candidates:
-        """The `count` best candidates by what all peaks hit."""
-        return self._plain(self._thorough, self.peaks, now, self._index.params.query_fan, THOROUGH_BUDGET, count)
+    def thorough(self, now: int, count: int, budget: int = THOROUGH_BUDGET) -> Candidates:
+        """The `count` best candidates by what all peaks hit. budget: postings read for a frame at most."""
+        return self._plain(self._thorough, self.peaks, now, self._index.params.query_fan, budget, count)
 
     def _plain(self, looked_up: deque[tuple[int, Hits]], peaks: Peaks, now: int, fan: int, budget: int, count: int) -> Candidates:
         before = max(looked_up[-1][0] if looked_up else 0, now - HIT_FRAMES)
