@@ -240,7 +240,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--listeners", type=int, nargs="*", help="numbers to measure; else the knee is looked for")
     parser.add_argument("--start", type=int, default=20, help="listeners to begin the search with")
     parser.add_argument("--seconds", type=float, default=20.0, help="to measure each number for")
-    parser.add_argument("--lag", type=float, default=0.6, help="seconds within which 95 % of the answers are to come")
+    parser.add_argument("--lag", type=float, default=0.6, help="seconds within which 95 %% of the answers are to come")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     return parser.parse_args()
 

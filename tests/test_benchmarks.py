@@ -2,6 +2,8 @@
 
 import math
 import os
+import runpy
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from itertools import islice
@@ -21,6 +23,8 @@ from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
 from stream.claims import FIRST_LOOK_BITS
+
+BENCHMARKS = Path(common.__file__).parent
 
 
 def test_wilson() -> None:
@@ -232,3 +236,13 @@ def test_a_plot_has_its_lines_and_decades() -> None:
     assert first[0] == pytest.approx(plot.LEFT)
     assert last[0] == pytest.approx(plot.WIDTH - plot.RIGHT)
     assert first[1] > last[1]
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()))
+def test_each_benchmark_says_how_to_use_it(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A help text with a bare % is broken only once it is asked for."""
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: {script}")
