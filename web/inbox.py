@@ -21,18 +21,21 @@ class Inbox:
         self._bytes = 0
         self._wanted = WAITING_BYTES  # bytes that are worth a step; until somebody says so, no fewer than there is room for
         self._arrived = 0.0  # when there were enough
+        self._latest = clock()  # when the latest message came
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
 
     async def put(self, message: str | bytes) -> None:
         """Waits while there is no room. One message always has room, however large."""
-        await self._room.wait()
+        if not self._room.is_set():
+            await self._room.wait()
+        self._latest = self._clock()
         self._waiting.append(message)
         self._bytes += len(message)
         if self._bytes >= WAITING_BYTES:
             self._room.clear()
         if isinstance(message, str) or self._bytes >= self._wanted:
-            self._arrived = self._arrived if self._some.is_set() else self._clock()
+            self._arrived = self._arrived if self._some.is_set() else self._latest
             self._some.set()
 
     async def wait(self, wanted: int = 0) -> float | None:
@@ -47,6 +50,10 @@ class Inbox:
 
     def wake(self) -> None:
         self._some.set()
+
+    def quiet_seconds(self) -> float:
+        """Since the latest message came; 0 while there is no room for another."""
+        return self._clock() - self._latest if self._room.is_set() else 0.0
 
     def take(self) -> list[str | bytes]:
         """All that waits."""

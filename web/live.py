@@ -129,7 +129,9 @@ class Listening:
         """Raises WebSocketDisconnect or TimeoutError when the other side has gone, or reads nothing."""
         await self._websocket.accept()
         helpers = [asyncio.create_task(helper) for helper in (self._read(), self._outbox.run())]
-        timer = asyncio.get_running_loop().call_later(self._settings.session_seconds, self.dismiss, TOO_LONG)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._settings.session_seconds, self.dismiss, TOO_LONG)
+        self._watch(loop)
         try:
             close = await self._converse()
             await self._outbox.flush()
@@ -137,21 +139,25 @@ class Listening:
                 await self._websocket.close(close.code, close.reason)
         finally:
             timer.cancel()
+            self._watching.cancel()
             for helper in helpers:
                 helper.cancel()
 
     async def _read(self) -> None:
-        try:
-            while True:
-                async with asyncio.timeout(self._settings.idle_seconds):
-                    message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    self._gone = True
-                    return self._inbox.wake()
-                text: str | None = message.get("text")
-                await self._inbox.put(message["bytes"] if text is None else text)
-        except TimeoutError:
-            self.dismiss(IDLE)
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                self._gone = True
+                return self._inbox.wake()
+            text: str | None = message.get("text")
+            await self._inbox.put(message["bytes"] if text is None else text)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Dismisses who sends nothing for too long. One timer, which looks when it is due: to move it with each message would cost more."""
+        rest = self._settings.idle_seconds - self._inbox.quiet_seconds()
+        if rest <= 0:
+            return self.dismiss(IDLE)
+        self._watching = loop.call_later(rest, self._watch, loop)
 
     async def _converse(self) -> Close:
         """Runs the session to its end."""

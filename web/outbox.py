@@ -10,6 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from stream.protocol import Reply
 
 WAITING_LIMIT = 100  # events that may be unsent; with guesses dropped these are minutes of music
+encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` makes such an encoder each time
 KEPT = {"guesses": 0, "constellation": 40}  # how many of a type that new ones overtake still wait; of a picture its ten seconds
 
 
@@ -29,7 +30,7 @@ class Outbox:
         """`patience`: seconds to wait for a listener that reads nothing, when there is nothing else to do."""
         self._send, self._patience = send, patience
         self._waiting: deque[Reply] = deque()
-        self._changed = asyncio.Condition()
+        self._some, self._fewer = asyncio.Event(), asyncio.Event()
         self._idle = True  # nothing waits and nothing is being sent
         self._gone = False
 
@@ -38,13 +39,14 @@ class Outbox:
 
         Raises WebSocketDisconnect when the patience is at its end.
         """
-        async with self._changed:
-            for type in {event["type"] for event in events} & KEPT.keys():
-                self._drop(type)
-            self._waiting.extend(events)
-            self._idle = self._idle and not events
-            self._changed.notify_all()
-            await self._until(lambda: len(self._waiting) < WAITING_LIMIT)
+        if not events:
+            return
+        for type in {event["type"] for event in events} & KEPT.keys():
+            self._drop(type)
+        self._waiting.extend(events)
+        self._idle = False
+        self._some.set()
+        await self._until(lambda: len(self._waiting) < WAITING_LIMIT)
 
     def _drop(self, type: str) -> None:
         """Drops the oldest that wait of a type, down to those that are kept."""
@@ -59,15 +61,18 @@ class Outbox:
 
     async def flush(self) -> None:
         """Waits until everything is sent. Raises as `put`, and when the listener is gone: there is nobody left to say more to."""
-        async with self._changed:
-            await self._until(lambda: self._idle)
+        await self._until(lambda: self._idle)
         if self._gone:
             raise WebSocketDisconnect(1006)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
+        if condition() or self._gone:
+            return
         try:
             async with asyncio.timeout(self._patience):
-                await self._changed.wait_for(lambda: condition() or self._gone)
+                while not (condition() or self._gone):
+                    self._fewer.clear()
+                    await self._fewer.wait()
         except TimeoutError:
             raise WebSocketDisconnect(1006) from None
 
@@ -75,15 +80,17 @@ class Outbox:
         """Sends until it is cancelled, or the listener is gone: no error, and the receiver will hear of it, too."""
         try:
             while True:
-                await self._send(json.dumps(await self._next(), separators=(",", ":")))
+                await self._send(encode(await self._next()))
         except WebSocketDisconnect:
-            async with self._changed:
-                self._gone = True
-                self._changed.notify_all()
+            self._gone = True
+            self._fewer.set()
 
     async def _next(self) -> Reply:
-        async with self._changed:
-            self._idle = not self._waiting
-            self._changed.notify_all()
-            await self._changed.wait_for(lambda: bool(self._waiting))
-            return self._waiting.popleft()
+        if not self._waiting:
+            self._idle = True
+            self._fewer.set()
+            self._some.clear()
+            await self._some.wait()
+        reply = self._waiting.popleft()
+        self._fewer.set()
+        return reply
