@@ -28,6 +28,7 @@ class Fingerprinter:
             raise EarprintError(f"sample rate {sample_rate} Hz: give {MIN_RATE} to {MAX_RATE} Hz")
         self.params = params
         self._step = step
+        self._until = 0  # frames that have to be decided before anybody looks
         self._ratio = sample_rate / params.sample_rate
         self._resampler = Resampler(sample_rate, params.sample_rate)
         self._spectrogram = Spectrogram(params)
@@ -53,6 +54,10 @@ class Fingerprinter:
         self._wait(self._resampler.finish())
         return self._decide(last=True)
 
+    def wait_for(self, frame: int) -> None:
+        """Nobody looks at the peaks before those of so many frames are decided: until then nothing is, and then all at once."""
+        self._until = frame
+
     @property
     def wanted(self) -> int:
         """How many more samples have to be fed, at least, until something can be decided."""
@@ -68,9 +73,9 @@ class Fingerprinter:
         self._samples += len(pcm)
 
     def _enough(self) -> int:
-        """How many samples, resampled, decide the next step."""
+        """How many samples, resampled, decide the next step, or the frames that are waited for."""
         p = self.params
-        frames = (self.upto // self._step + 1) * self._step + p.look_ahead
+        frames = max(self._until, (self.upto // self._step + 1) * self._step) + p.look_ahead
         return (frames - 1) * p.hop + p.n_fft
 
     def _decide(self, last: bool = False) -> Peaks:

@@ -86,9 +86,14 @@ class Matcher:
         self._search.feed(peaks)
         self._heard.feed(levels)
         events: list[Event] = []
-        while (now := min(self._next_look(), self._told + max(self._look, REPORT))) <= upto:
+        while (now := self.due) <= upto:
             events += self._look_at(now, self._claims.allowance(now), self._warps) if now == self._next_look() else self._again(now)
         return events
+
+    @property
+    def due(self) -> int:
+        """The frame of the next look or report: nothing happens before its peaks are decided."""
+        return min(self._next_look(), self._told + max(self._look, REPORT))
 
     def _is_calm(self) -> bool:
         return self._now - self._claims.changed >= self._jury.window

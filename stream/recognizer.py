@@ -10,7 +10,7 @@ from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
 from stream.events import End
-from stream.matcher import LIVE_LOOK, Event, Matcher
+from stream.matcher import Event, Matcher
 from stream.sight import Sight
 
 if TYPE_CHECKING:
@@ -45,18 +45,21 @@ class Recognizer:
     """
 
     def __init__(self, index: Index, sample_rate: int, constellation: bool = False) -> None:
-        self._fingerprinter = Fingerprinter(index.params, sample_rate, LIVE_LOOK)
+        self._fingerprinter = Fingerprinter(index.params, sample_rate)
         self._matcher = Matcher(index, sight=Sight(index) if constellation else None)
         self._sample_rate = sample_rate
         self._samples = 0
+        self._fingerprinter.wait_for(self._matcher.due)
         self.delay = index.params.delay  # seconds from a sound to the first answer that knows of it
         self.threshold = CLAIM_BITS  # bits that a claim needs; those of live guesses are net of the many looks
 
     def feed(self, pcm: NDArray[np.float32]) -> list[Event]:
         """pcm: float32 [n] or [n, channels], amplitude -1..1. Returns what happened, in order."""
         self._samples += len(pcm)
-        peaks = self._fingerprinter.feed(pcm)
-        return self._matcher.feed(peaks, self._fingerprinter.levels, self._fingerprinter.upto)
+        f = self._fingerprinter
+        events = self._matcher.feed(f.feed(pcm), f.levels, f.upto)
+        f.wait_for(self._matcher.due)
+        return events
 
     def finish(self) -> list[Event]:
         """The sound is over; the last event is `End`."""

@@ -63,6 +63,26 @@ def test_fewer_samples_than_are_wanted_decide_nothing(rate):
     assert upto > 3 / PARAMS.frame_seconds
 
 
+def test_what_is_waited_for_is_decided_at_once_and_to_the_bit():
+    pcm, frames = demo_track(1, 5, 44100), 70
+    printer, peaks, levels, seen = Fingerprinter(PARAMS, 44100), [], [], []
+    printer.wait_for(frames)
+    for block in np.split(pcm, 100):
+        peaks.append(printer.feed(block))
+        levels.append(printer.levels)
+        seen.append(printer.upto)
+    eager = [upto for upto in eager_frames(pcm, 100) if upto >= frames]
+    assert [upto for upto in seen if upto] == eager
+    peaks, levels = [*peaks, printer.finish()], [*levels, printer.levels]
+    assert_same((np.concatenate(peaks), np.concatenate(levels), printer.upto), fingerprint(pcm, 44100))
+
+
+def eager_frames(pcm, blocks):
+    """How many frames are decided after each block when nothing is waited for."""
+    printer = Fingerprinter(PARAMS, 44100)
+    return [(printer.feed(block), printer.upto)[1] for block in np.split(pcm, blocks)]
+
+
 def test_a_block_may_be_written_over_once_it_was_fed():
     pcm, printer = demo_track(1, 3, 44100), Fingerprinter(PARAMS, 44100, 11)
     block, peaks = np.empty(2205, np.float32), []

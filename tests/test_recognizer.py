@@ -14,6 +14,7 @@ from core.hashes import reference_hashes
 from core.index import Index
 from core.ingest import Analysis, Tags
 from stream import End, Guesses, Lost, Match, Matcher, Recognizer, identify, recognize
+from stream.matcher import LIVE_LOOK
 
 CERTAIN = 0.99  # confidence of a claim
 EVERY = 0.5  # seconds of audio within which guesses come
@@ -83,6 +84,21 @@ def test_a_split_that_is_not_regular_gives_the_same_too(heard, heard_at_once):
 
 def test_the_split_sound_is_one_that_is_claimed(heard_at_once):
     assert ("match", 3) in claims(heard_at_once(8)[-1])
+
+
+def test_with_fewer_samples_than_are_wanted_nothing_happens_and_a_calm_listener_is_left_alone_for_long(index):
+    recognizer, pcm = Recognizer(index, LOW_RATE), music(UNKNOWN, 14, rate=LOW_RATE)
+    steps = []
+    while len(pcm) > recognizer.wanted:
+        steps.append(recognizer.wanted)
+        few, pcm = np.split(pcm, [recognizer.wanted - 1])
+        assert recognizer.feed(few) == []
+        while len(pcm) and not recognizer.feed(pcm[:10]):
+            pcm = pcm[10:]
+        pcm = pcm[10:]
+    look = LIVE_LOOK * index.params.frame_seconds * LOW_RATE
+    assert max(steps[1:8]) < 1.2 * look
+    assert min(steps[-3:]) > 1.5 * look  # two looks, less what the resampler had not given out
 
 
 # What holds for every sound
