@@ -98,8 +98,8 @@ class Start:
 class Session:
     """One listener's conversation.
 
-    State: `closed`, None until the connection has to be closed; `heard`, the seconds of sound received, and how many of the latest were
-    silent; the recogniser and the decoder, which `start` makes.
+    State: `closed`, None until the connection has to be closed; the sound received that is too little for the recogniser to say anything;
+    `heard`, the seconds of sound before it, and how many of the latest were silent; the recogniser and the decoder, which `start` makes.
     """
 
     def __init__(self, index: "Index", limits: Limits = LIMITS) -> None:
@@ -110,6 +110,7 @@ class Session:
         self._limits = limits
         self._sample_rate = 1
         self._frame_bytes = self._step_bytes = 0
+        self._waiting: list[bytes] = []  # fewer bytes than `wanted`: to decode each small message would cost more than to hear it
         self._pcm: Pcm | None = None
         self._recognizer: Recognizer | None = None
 
@@ -134,13 +135,15 @@ class Session:
     @property
     def wanted(self) -> int:
         """How many more bytes of sound have to come, at least, until there can be a reply: fewer may as well wait for each other."""
-        return 0 if self.closed or not self._recognizer else self._recognizer.wanted * self._frame_bytes
+        if self.closed or not self._recognizer:
+            return 0
+        return max(0, self._recognizer.wanted * self._frame_bytes - sum(map(len, self._waiting)))
 
     def interrupt(self) -> list[Reply]:
         """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""
         if self.closed or not self._recognizer:
             return []
-        return [event.to_json() for event in self._recognizer.finish()]
+        return self._finish()
 
     def _check(self, message: str | bytes) -> None:
         limit = TEXT_BYTES if isinstance(message, str) else self._limits.message_bytes
@@ -176,15 +179,34 @@ class Session:
         }
 
     def _listen(self, data: bytes) -> Iterator[list[Reply]]:
-        if not (self._recognizer and self._pcm):
+        if not self._recognizer:
             raise _Refusal("wrong_order", POLICY, "start must come before the sound")
+        enough = len(data) >= self.wanted
+        self._waiting.append(data)
+        if enough:
+            yield from self._hear()
+
+    def _hear(self) -> Iterator[list[Reply]]:
+        """All that waits, in steps."""
+        data, self._waiting = b"".join(self._waiting), []
         for begin in range(0, len(data), self._step_bytes):
-            pcm = self._pcm.feed(data[begin : begin + self._step_bytes])
-            self._note(pcm)
-            yield [event.to_json() for event in self._recognizer.feed(pcm)]
+            yield self._feed(data[begin : begin + self._step_bytes])
             if self._silent >= self._limits.silence_seconds:
                 yield self.interrupt()
                 raise _Refusal("silence", POLICY, f"nothing but silence for {self._limits.silence_seconds:g} s")
+
+    def _feed(self, data: bytes) -> list[Reply]:
+        assert self._recognizer and self._pcm
+        pcm = self._pcm.feed(data)
+        self._note(pcm)
+        return [event.to_json() for event in self._recognizer.feed(pcm)]
+
+    def _finish(self) -> list[Reply]:
+        """What waits, which is less than a step, and the end."""
+        assert self._recognizer
+        replies = self._feed(b"".join(self._waiting)) if self._waiting else []
+        self._waiting = []
+        return replies + [event.to_json() for event in self._recognizer.finish()]
 
     def _note(self, pcm: "np.ndarray[Any, Any]") -> None:
         seconds = len(pcm) / self._sample_rate
@@ -195,7 +217,7 @@ class Session:
         if not self._recognizer:
             raise _Refusal("wrong_order", POLICY, "start must come before stop")
         self.closed = Close(NORMAL, "")
-        return [event.to_json() for event in self._recognizer.finish()]
+        return self._finish()
 
 
 class _Refusal(Exception):

@@ -29,7 +29,7 @@ class Heard:
 class Counter:
     """A recogniser that says after each feed how many samples it has heard."""
 
-    delay, threshold, wanted = 0.3, 40.0, 5
+    delay, threshold, wanted = 0.3, 40.0, 0
 
     def __init__(self, index, sample_rate, constellation):
         self.heard = np.zeros(0, np.float32)
@@ -285,9 +285,24 @@ def test_lower_limits():
     assert types(session.receive(bytes(101))) == ["too_big"]
 
 
-def test_the_bytes_that_are_wanted(session):
+def test_the_bytes_that_are_wanted(session, monkeypatch):
+    monkeypatch.setattr(Counter, "wanted", 5)
     assert session.wanted == 0  # anything before the start is wrong, which is said at once
     session.receive(start(format="f32le", channels=2))
     assert session.wanted == 5 * 2 * 4
+    session.receive(bytes(3))
+    assert session.wanted == 5 * 2 * 4 - 3
     session.receive(STOP)
     assert session.wanted == 0
+
+
+@pytest.mark.parametrize("end", [lambda session: session.receive(STOP), Session.interrupt])
+def test_too_little_sound_to_say_anything_waits_for_more_or_for_the_end(session, monkeypatch, end):
+    monkeypatch.setattr(Counter, "wanted", 5)
+    session.receive(start())
+    assert session.receive(bytes(6)) == session.receive(bytes(3)) == []
+    assert session.heard == 0
+    assert session.receive(bytes(1)) == [{"type": "guesses", "samples": 5}]
+    assert session.receive(bytes(4)) == []
+    assert end(session)[-1] == {"type": "end", "samples": 7}
+    assert session.heard == pytest.approx(7 / START["sample_rate"])
