@@ -21,19 +21,22 @@ class Pcm:
     """
 
     def __init__(self, format: Literal["s16le", "f32le"], channels: int) -> None:
-        self._dtype, self._scale = {"s16le": ("<i2", 2.0**-15), "f32le": ("<f4", 1.0)}[format]
+        self._dtype, scale = {"s16le": ("<i2", 2.0**-15), "f32le": ("<f4", 1.0)}[format]
+        self._scale = np.float32(scale)
         self._channels = channels
-        self._frame_bytes = np.dtype(self._dtype).itemsize * channels
+        self._sample_bytes = np.dtype(self._dtype).itemsize
+        self._frame_bytes = self._sample_bytes * channels
         self._rest = b""
 
     def feed(self, data: bytes) -> Array:
         """The whole samples there are now."""
-        data = self._rest + data
+        data = self._rest + data if self._rest else data
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
+        samples = np.frombuffer(data, self._dtype, whole // self._sample_bytes)
         with np.errstate(invalid="ignore"):  # of the many kinds of NaN, numpy complains of some
-            samples = np.frombuffer(data[:whole], self._dtype).astype(np.float32) * np.float32(self._scale)
-        return mono(samples.reshape(-1, self._channels))
+            pcm = np.multiply(samples, self._scale, dtype=np.float32)
+        return mono(pcm if self._channels == 1 else pcm.reshape(-1, self._channels))
 
 
 class Resampler:
