@@ -67,13 +67,11 @@ class Constellation:
     def _rank(self, until: int, last: bool) -> Peaks:
         p = self.params
         decided = until if last else max(self._ranked, until - p.rank_ahead)
-        frame, strength = self._waiting[:, 0], self._waiting[:, 2]
-        first, after, kept = np.searchsorted(frame, [self._ranked, decided, decided - p.rank_past])
-        ranks = _ranks(frame, strength, p.rank_past, p.rank_ahead)[first:after]
-        peaks = _as_peaks(self._waiting[first:after], ranks)
+        peaks = np.empty(len(self._waiting), PEAK)
+        count, kept = _ranked(self._waiting, self._ranked, decided, p.rank_past, p.rank_ahead, p.query_rank, peaks)
         self._ranked = decided
         self._waiting = self._waiting[kept:]
-        return peaks[peaks["rank"] < p.query_rank]
+        return peaks[:count]
 
     @property
     def upto(self) -> int:
@@ -152,13 +150,6 @@ def _ranks_between(packed: NDArray[np.uint8], some: slice) -> NDArray[np.uint8]:
     """The ranks of some peaks. Eight of them begin and end with whole bytes."""
     eights = some.start // 8
     return unpack_bits(packed[eights * RANK_BITS :], some.stop - 8 * eights, RANK_BITS)[some.start - 8 * eights :]
-
-
-def _as_peaks(found: NDArray[np.int32], ranks: NDArray[np.int32]) -> Peaks:
-    peaks = np.empty(len(found), PEAK)
-    peaks["frame"], peaks["band"], peaks["strength"] = found.T
-    peaks["rank"] = np.minimum(ranks, MAX_RANK)
-    return peaks
 
 
 def _units(frames: Frames) -> NDArray[np.int32]:
@@ -256,17 +247,24 @@ def _column_maxima(block, first, last):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _ranks(frame, strength, past, ahead):  # type: ignore[no-untyped-def]
-    """How many peaks from `past` frames before to `ahead` after each are stronger (or as strong, and earlier): int32 [k]."""
-    n = len(frame)
-    out = np.zeros(n, np.int32)
-    low = 0
+def _ranked(waiting, now, until, past, ahead, worst, out):  # type: ignore[no-untyped-def]
+    """waiting: int32 [k, 3] of frame, band, strength, by frame. Writes those from frame `now` up to `until` that have a rank below `worst`
+    into `out`, PEAK [k]: how many from `past` frames before to `ahead` after are stronger (or as strong, and earlier). Returns how many
+    were written, and the first on whom the ranks of later ones depend."""
+    n, count, low, kept = len(waiting), 0, 0, 0
     for i in range(n):
-        while frame[low] < frame[i] - past:
+        frame, strength = waiting[i, 0], waiting[i, 2]
+        kept += frame < until - past
+        if not now <= frame < until:
+            continue
+        while waiting[low, 0] < frame - past:
             low += 1
-        j = low
-        while j < n and frame[j] <= frame[i] + ahead:
-            if strength[j] > strength[i] or (strength[j] == strength[i] and j < i):
-                out[i] += 1
+        rank, j = 0, low
+        while j < n and waiting[j, 0] <= frame + ahead:
+            rank += waiting[j, 2] > strength or (waiting[j, 2] == strength and j < i)
             j += 1
-    return out
+        if min(rank, MAX_RANK) < worst:
+            peak = out[count]
+            peak.frame, peak.band, peak.strength, peak.rank = frame, waiting[i, 1], strength, min(rank, MAX_RANK)
+            count += 1
+    return count, kept

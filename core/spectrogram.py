@@ -45,7 +45,7 @@ def _windows(pcm: Pcm, n_fft: int, hop: int) -> Pcm:
     """The windows that are whole, float32 [t, n_fft], as a view, read only. (numpy's functions for that take as long as the Fourier
     transform of four.)"""
     count = (len(pcm) - n_fft) // hop + 1
-    return np.ndarray((count, n_fft), np.float32, memoryview(pcm).toreadonly(), strides=(hop * pcm.itemsize, pcm.itemsize))
+    return np.ndarray((count, n_fft), np.float32, pcm.data.toreadonly(), strides=(hop * pcm.itemsize, pcm.itemsize))
 
 
 def mel_power(windowed: Pcm, bank: "MelBank") -> Frames:

@@ -196,14 +196,15 @@ class Session:
                 raise _Refusal("silence", POLICY, f"nothing but silence for {self._limits.silence_seconds:g} s")
 
     def _feed(self, data: bytes) -> list[Reply]:
-        assert self._recognizer and self._pcm
+        assert self._recognizer is not None
+        assert self._pcm is not None
         pcm = self._pcm.feed(data)
         self._note(pcm)
         return [event.to_json() for event in self._recognizer.feed(pcm)]
 
     def _finish(self) -> list[Reply]:
         """What waits, which is less than a step, and the end."""
-        assert self._recognizer
+        assert self._recognizer is not None
         replies = self._feed(b"".join(self._waiting)) if self._waiting else []
         self._waiting = []
         return replies + [event.to_json() for event in self._recognizer.finish()]

@@ -121,10 +121,17 @@ def test_maxima_count_frames_from_the_start_of_the_sound():
     assert constellation._local_maxima(white, 100, 103, 104, 2, 1, 2, 1).tolist() == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), max_size=25))
-def test_ranks_are_those_of_the_slow_version(points):
-    frame, strength = np.array(sorted(points), np.int32).reshape(-1, 2).T
-    assert constellation._ranks(frame, strength, 3, 1).tolist() == slow_ranks(frame, strength, 3, 1)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9), st.integers(0, 3)), max_size=25), st.integers(0, 12), st.integers(0, 12))
+def test_ranks_are_those_of_the_slow_version(points, now, until):
+    waiting = np.array(sorted(points), np.int32).reshape(-1, 3)
+    frame, band, strength = waiting.T
+    ranks = np.array(slow_ranks(frame, strength, 3, 1), int)
+    given_out = (now <= frame) & (frame < until) & (ranks < 2)
+    peaks = np.empty(len(waiting), PEAK)
+    count, kept = constellation._ranked(waiting, now, until, 3, 1, 2, peaks)
+    for name, column in (("frame", frame), ("band", band), ("strength", strength), ("rank", ranks)):
+        np.testing.assert_array_equal(peaks[name][:count], column[given_out])
+    assert kept == np.count_nonzero(frame < until - 3)
 
 
 def test_the_whole_chain_is_that_of_the_slow_version():

@@ -1,5 +1,7 @@
 """Real processes: how they share a library and a port, and how they end."""
 
+import asyncio
+import gc
 import json
 import os
 import shutil
@@ -20,6 +22,7 @@ from websockets.sync.client import connect
 
 from core import Library
 from core.demo import demo_track, write_audio, write_demo
+from web.server import _settle
 
 PROGRAM = Path(sys.executable).with_name("earprint")
 PATIENCE = 120  # seconds, on a busy machine that compiles everything for the first time
@@ -187,3 +190,19 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_once_warm_the_garbage_collector_leaves_alone_what_is_there():
+    async def run():
+        warm = asyncio.Event()
+        settling = asyncio.create_task(_settle(warm))
+        await asyncio.sleep(0)
+        assert gc.get_freeze_count() == 0
+        warm.set()
+        await settling
+
+    try:
+        asyncio.run(run())
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

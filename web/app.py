@@ -105,10 +105,11 @@ def _library(settings: Settings) -> Library:
 
 def _shared(settings: Settings, library: Library) -> dict[str, Any]:
     cores = os.cpu_count() or 1
+    ears = max(1, cores // settings.workers)  # more would only keep each other, and the event loop, from the interpreter
     return {
         **doors_of(settings),
         "metrics": Metrics(library.index.stats),
-        "ears": Ears(cores),
+        "ears": Ears(ears),
         "audience": Audience(),
         "turns": Turns(settings.decodes, settings.decodes_waiting),
     }
