@@ -109,7 +109,7 @@ class Session:
         self._index = index
         self._limits = limits
         self._sample_rate = 1
-        self._frame_bytes = self._step_bytes = 0
+        self._frame_bytes = self._step_bytes = self._waiting_bytes = 0
         self._waiting: list[bytes] = []  # fewer bytes than `wanted`: to decode each small message would cost more than to hear it
         self._pcm: Pcm | None = None
         self._recognizer: Recognizer | None = None
@@ -137,7 +137,7 @@ class Session:
         """How many more bytes of sound have to come, at least, until there can be a reply: fewer may as well wait for each other."""
         if self.closed or not self._recognizer:
             return 0
-        return max(0, self._recognizer.wanted * self._frame_bytes - sum(map(len, self._waiting)))
+        return max(0, self._recognizer.wanted * self._frame_bytes - self._waiting_bytes)
 
     def interrupt(self) -> list[Reply]:
         """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""
@@ -183,17 +183,23 @@ class Session:
             raise _Refusal("wrong_order", POLICY, "start must come before the sound")
         enough = len(data) >= self.wanted
         self._waiting.append(data)
+        self._waiting_bytes += len(data)
         if enough:
             yield from self._hear()
 
     def _hear(self) -> Iterator[list[Reply]]:
         """All that waits, in steps."""
-        data, self._waiting = b"".join(self._waiting), []
+        data = self._take()
         for begin in range(0, len(data), self._step_bytes):
             yield self._feed(data[begin : begin + self._step_bytes])
             if self._silent >= self._limits.silence_seconds:
                 yield self.interrupt()
                 raise _Refusal("silence", POLICY, f"nothing but silence for {self._limits.silence_seconds:g} s")
+
+    def _take(self) -> bytes:
+        data = b"".join(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0
+        return data
 
     def _feed(self, data: bytes) -> list[Reply]:
         assert self._recognizer is not None
@@ -205,8 +211,7 @@ class Session:
     def _finish(self) -> list[Reply]:
         """What waits, which is less than a step, and the end."""
         assert self._recognizer is not None
-        replies = self._feed(b"".join(self._waiting)) if self._waiting else []
-        self._waiting = []
+        replies = self._feed(self._take()) if self._waiting else []
         return replies + [event.to_json() for event in self._recognizer.finish()]
 
     def _note(self, pcm: "np.ndarray[Any, Any]") -> None:
