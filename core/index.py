@@ -38,7 +38,7 @@ __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
 NO_CELLS: Cells = np.zeros(0, np.uint32)
-LAYOUT = b"4"  # raise when postings are stored otherwise
+LAYOUT = b"5"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
 

@@ -5,15 +5,15 @@ postings are sorted by hash and split into `PARTS` equal ranges of hashes, each 
 
     group bits, postings    u32, u32
     starts                  u32 [groups + 1]    where the postings of each group of neighbouring hashes begin
-    places                  u32 [postings]
+    places                  u24 [postings]      lowest byte first
     low                     u8 [...]            the lowest `group bits` of each posting's hash, bit after bit; filled up to whole u32
 
-`low` takes nothing where each hash has a group of its own, as in a large library. A run of neighbouring hashes is one run of postings in
-one part: it has one earlier band.
+Places of three bytes reach `MAX_FRAMES`, which any one track fits. `low` takes nothing where each hash has a group of its own, as in a
+large library. A run of neighbouring hashes is one run of postings in one part: it has one earlier band.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,8 +27,9 @@ from core.hashes import BAND_STEP_BITS, HASH_BITS, STEP_BITS, Hashes
 PARTS = 64  # a power of two; a merge frees and takes pages part by part, so with fewer the file grows further beyond what is in it
 PART_BITS = HASH_BITS - PARTS.bit_length() + 1  # of a hash, that tell it from the others of its part
 MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is one byte at most
+PLACE_BYTES = 3
+MAX_FRAMES = 1 << 8 * PLACE_BYTES  # of a line: 108 hours
 POSTINGS_PER_GROUP = 8  # about as many, so that the table of groups stays small beside the postings
-SLOT_GAP = 64  # frames of nothing between two tracks
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
 LINE_HEADER = struct.Struct("<QQ")  # frames, postings
 
@@ -90,12 +91,13 @@ class Segment:
 
 
 def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
-    """(track id, its HASH [h]) of each track -> one segment."""
+    """(track id, its HASH [h]) of each track -> one segment, which they have to fit (`fitting`)."""
     slots = np.zeros(len(tracks), SLOT)
-    start = SLOT_GAP
+    start = 0
     for slot, (track, hashes) in enumerate(tracks):
         slots[slot] = start, track
-        start += int(hashes["frame"].max(initial=0)) + 1 + SLOT_GAP
+        start += _frames(hashes)
+    assert start <= MAX_FRAMES
     everything = np.concatenate([np.zeros(0, np.uint32), *(hashes["hash"] for _, hashes in tracks)])
     counts = np.bincount(everything, minlength=1 << HASH_BITS).reshape(PARTS, -1)
     ends, places = _room(counts.ravel())
@@ -105,30 +107,47 @@ def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
     return Segment(Line(slots, start, len(places)), tuple(_part(*part) for part in zip(counts, np.split(places, borders), strict=True)))
 
 
+def fitting(tracks: Sequence[tuple[int, Hashes]]) -> Iterator[list[tuple[int, Hashes]]]:
+    """The tracks in their order, in as few pieces as fit a segment each."""
+    piece: list[tuple[int, Hashes]] = []
+    room = MAX_FRAMES
+    for track, hashes in tracks:
+        if piece and _frames(hashes) > room:
+            yield piece
+            piece, room = [], MAX_FRAMES
+        piece.append((track, hashes))
+        room -= _frames(hashes)
+    if piece:
+        yield piece
+
+
 def merge(segments: Sequence[Segment]) -> Segment:
     """One segment of several, without the postings of removed tracks."""
     lines = [s.line for s in segments]
-    parts = tuple(merge_parts(lines, parts) for parts in zip(*(s.parts for s in segments), strict=True))
-    merged = Segment(merge_lines(lines), parts)
-    return replace(merged, line=replace(merged.line, postings=merged.size))
+    line = merge_lines(lines)
+    parts = tuple(merge_parts(lines, parts, line) for parts in zip(*(s.parts for s in segments), strict=True))
+    return Segment(replace(line, postings=sum(int(part[1]) for part in parts)), parts)
 
 
 def merge_lines(lines: Sequence[Line]) -> Line:
-    """One line after the other; slots of removed tracks are left out, though their postings are still counted."""
-    bases = _bases(lines)
+    """The tracks that are still there, end to end, with as many postings as there were."""
     slots = np.concatenate([line.slots for line in lines])
-    slots["start"] += np.repeat(bases[:-1], [len(line.slots) for line in lines]).astype(np.uint32)
-    return Line(slots[slots["track"] > 0], int(bases[-1]), sum(line.postings for line in lines))
+    lengths = np.concatenate([np.diff(line.columns[0]) for line in lines])
+    stays = slots["track"] > 0
+    slots, lengths = slots[stays], lengths[stays]
+    slots["start"] = np.cumsum(lengths) - lengths
+    return Line(slots, int(lengths.sum()), sum(line.postings for line in lines))
 
 
-def merge_parts(lines: Sequence[Line], parts: Sequence[Part]) -> Part:
-    """One part of the merged segment: of the same part of each segment, on its line."""
+def merge_parts(lines: Sequence[Line], parts: Sequence[Part], merged: Line) -> Part:
+    """One part of the merged segment: of the same part of each segment, on its line `merge_lines`, tracks of which may be gone by now."""
+    moves = [_moves(line, merged) for line in lines]
     counts = np.zeros(1 << PART_BITS, np.int64)
-    for line, part in zip(lines, parts, strict=True):
-        _tally(part, *line.columns, counts)
+    for line, part, to in zip(lines, parts, moves, strict=True):
+        _tally(part, *line.columns, to, counts)
     ends, places = _room(counts)
-    for line, part, base in zip(lines, parts, _bases(lines)[:-1], strict=True):
-        _move(part, *line.columns, base, ends, places)
+    for line, part, to in zip(lines, parts, moves, strict=True):
+        _move(part, *line.columns, to, ends, places)
     return _part(counts, places)
 
 
@@ -198,11 +217,16 @@ def _is_sound_part(part: Part, first: int, frames: int) -> bool:
     if len(part) < len(EMPTY) or part[0] > PART_BITS or (part[1] and part[0] > MAX_GROUP_BITS):
         return False
     size, borders = int(part[1]), (1 << (PART_BITS - int(part[0]))) + 1
-    if len(part) != 2 + borders + size + _low_words(size, int(part[0])):
+    if len(part) != 2 + borders + _words(size, int(part[0])):
         return False
-    starts, places = part[2 : 2 + borders], part[2 + borders : 2 + borders + size]
+    starts, places = part[2 : 2 + borders], _widened(part[2 + borders :].view(np.uint8)[: PLACE_BYTES * size])
     in_order = starts[0] == 0 and starts[-1] == size and bool(np.all(starts[1:] >= starts[:-1]))
     return in_order and (not size or (first <= int(places.min()) and int(places.max()) < frames))
+
+
+def _frames(hashes: Hashes) -> int:
+    """That a track takes on a line."""
+    return int(hashes["frame"].max(initial=0)) + 1
 
 
 def _affordable(counts: NDArray[np.int64], budget: int) -> NDArray[np.bool_]:
@@ -213,9 +237,13 @@ def _affordable(counts: NDArray[np.int64], budget: int) -> NDArray[np.bool_]:
     return cheap
 
 
-def _bases(lines: Sequence[Line]) -> NDArray[np.int64]:
-    """Where each line begins when they are laid end to end, and where the last one ends."""
-    return np.cumsum([0, *(line.frames for line in lines)])
+def _moves(line: Line, merged: Line) -> NDArray[np.int64]:
+    """Where each of a line's tracks begins on the merged line; -1 for those that are gone."""
+    order = np.argsort(merged.slots["track"])
+    there = np.append(merged.slots[order], np.zeros(1, SLOT))
+    found = there[np.searchsorted(there["track"][:-1], line.slots["track"])]
+    is_there = (line.slots["track"] > 0) & (found["track"] == line.slots["track"])
+    return np.where(is_there, found["start"].astype(np.int64), -1)
 
 
 def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
@@ -231,22 +259,38 @@ def _part(counts: NDArray[np.int64], places: NDArray[np.uint32]) -> Part:
     groups = max(len(places) // POSTINGS_PER_GROUP, 1).bit_length()
     group_bits = min(max(PART_BITS - groups, 0), MAX_GROUP_BITS)
     starts = np.append(0, np.cumsum(counts))[:: 1 << group_bits]
-    low = _packed(np.repeat((np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8), counts), group_bits)
-    part = np.concatenate([[group_bits, len(places)], starts, places, low], dtype=np.uint32, casting="unsafe")
+    low = np.repeat((np.arange(len(counts)) & ((1 << group_bits) - 1)).astype(np.uint8), counts)
+    part = np.concatenate([[group_bits, len(places)], starts, _packed(places, low, group_bits)], dtype=np.uint32, casting="unsafe")
     return read_part(part.tobytes())  # read-only as those that are stored, which is another type to numba
 
 
-def _packed(values: NDArray[np.uint8], bits: int) -> Part:
-    """u8 [n] below 1 << bits -> u32 [m]; the inverse is `_low`."""
-    room = np.zeros(_low_words(len(values), bits) * 4, np.uint8)
-    packed = pack_bits(values, bits)
+def _packed(places: NDArray[np.uint32], low: NDArray[np.uint8], bits: int) -> Part:
+    """[n] of both, `low` below 1 << bits -> u32 [m]; the inverses are `_place` and `_low`."""
+    narrowed = np.ascontiguousarray(places, "<u4").view(np.uint8).reshape(-1, 4)[:, :PLACE_BYTES].ravel()
+    packed = np.concatenate([narrowed, pack_bits(low, bits)])
+    room = np.zeros(_words(len(places), bits) * 4, np.uint8)
     room[: len(packed)] = packed
     return room.view(np.uint32)
 
 
-def _low_words(count: int, bits: int) -> int:
-    """The u32 that `low` takes for so many postings: a byte follows the last one's, for two are read at a time."""
-    return -(-(count * bits + 8) // 32) if count and bits else 0
+def _words(count: int, bits: int) -> int:
+    """The u32 that so many postings take: a byte follows the last of `low`, for two are read at a time."""
+    bits_taken = count * (8 * PLACE_BYTES + bits) + (8 if count and bits else 0)
+    return -(-bits_taken // 32)
+
+
+def _widened(places: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """u24 [n] as bytes -> u32 [n]."""
+    room = np.zeros((len(places) // PLACE_BYTES, 4), np.uint8)
+    room[:, :PLACE_BYTES] = places.reshape(-1, PLACE_BYTES)
+    return room.view("<u4")[:, 0]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _place(places, k):  # type: ignore[no-untyped-def]
+    """The k-th value of `places`."""
+    at = PLACE_BYTES * np.int64(k)
+    return np.int64(places[at]) | np.int64(places[at + 1]) << 8 | np.int64(places[at + 2]) << 16
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -263,8 +307,8 @@ def _low(low, k, bits):  # type: ignore[no-untyped-def]
 def _columns(part):  # type: ignore[no-untyped-def]
     """group bits, starts, places, low"""
     groups = 1 << (PART_BITS - part[0])
-    first, last = groups + 3, groups + 3 + part[1]
-    return np.int64(part[0]), part[2:first], part[first:last], part[last:].view(np.uint8)
+    rest = part[groups + 3 :].view(np.uint8)
+    return np.int64(part[0]), part[2 : groups + 3], rest[: PLACE_BYTES * np.int64(part[1])], rest[PLACE_BYTES * np.int64(part[1]) :]
 
 
 @njit(cache=True, nogil=True)
@@ -318,31 +362,34 @@ def _sum_slots(part, number, slot_starts, slot_tracks, cells, counts, totals):  
     group_bits, starts, places, low = _columns(part)
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
-            slot = _slot_of(places[k], slot_starts, cells)
+            place = _place(places, k)
+            slot = _slot_of(place, slot_starts, cells)
             hash_ = (number << PART_BITS) | (group << group_bits) | _low(low, k, group_bits)
             counts[slot] += 1
-            totals[slot] += _mixed(hash_, places[k] - slot_starts[slot])
+            totals[slot] += _mixed(hash_, place - slot_starts[slot])
 
 
 @njit(cache=True, nogil=True)
-def _tally(part, slot_starts, slot_tracks, cells, counts):  # type: ignore[no-untyped-def]
+def _tally(part, slot_starts, slot_tracks, cells, moves, counts):  # type: ignore[no-untyped-def]
     """Adds to `counts` how many postings of tracks that are still there each hash has."""
     group_bits, starts, places, low = _columns(part)
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
-            if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
+            if moves[_slot_of(_place(places, k), slot_starts, cells)] >= 0:
                 counts[(group << group_bits) | _low(low, k, group_bits)] += 1
 
 
 @njit(cache=True, nogil=True)
-def _move(part, slot_starts, slot_tracks, cells, base, ends, out):  # type: ignore[no-untyped-def]
-    """Writes those postings, `base` further along the line, where `ends` has them begin, and moves `ends` on."""
+def _move(part, slot_starts, slot_tracks, cells, moves, ends, out):  # type: ignore[no-untyped-def]
+    """Writes those postings, on the merged line, where `ends` has them begin, and moves `ends` on."""
     group_bits, starts, places, low = _columns(part)
     for group in range(len(starts) - 1):
         for k in range(starts[group], starts[group + 1]):
-            if slot_tracks[_slot_of(places[k], slot_starts, cells)]:
+            place = _place(places, k)
+            slot = _slot_of(place, slot_starts, cells)
+            if moves[slot] >= 0:
                 hash_ = (group << group_bits) | _low(low, k, group_bits)
-                out[ends[hash_]] = places[k] + base
+                out[ends[hash_]] = place - slot_starts[slot] + moves[slot]
                 ends[hash_] += 1
 
 
@@ -401,9 +448,10 @@ def _collect(hashes, frames, reach, step_reach, parts, slot_starts, slot_tracks,
                         hash_ = (group << group_bits) | _low(low, k, group_bits)
                         if hash_ < first or hash_ > last:
                             continue
-                        slot = _slot_of(places[k], slot_starts, cells)
+                        place = _place(places, k)
+                        slot = _slot_of(place, slot_starts, cells)
                         if slot_tracks[slot]:
-                            offset = np.int64(places[k]) - slot_starts[slot] - frames[i]
+                            offset = place - slot_starts[slot] - frames[i]
                             out[found] = (slot_tracks[slot] << TRACK_SHIFT) + offset + OFFSET_ZERO
                             found += 1
     return found

@@ -19,9 +19,8 @@ from typing import Any
 
 from core import postings
 from core.hashes import Hashes
-from core.postings import EMPTY, PARTS, Line, Part, Segment
+from core.postings import EMPTY, MAX_FRAMES, PARTS, Line, Part, Segment
 
-MAX_SEGMENT = 1 << 26  # postings, 330 MB; nothing is merged to more
 SMALL_SEGMENT = 1 << 16  # postings; what is merged to no more is merged by the add itself, to save transactions
 OF_A_SIZE = 2  # times the postings of the smaller one that the larger of two segments may have to be merged
 LARGE_VALUE = 1 << 15  # bytes; more than a page anywhere
@@ -69,12 +68,13 @@ class Segments:
 
     def add(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
         """Writes the tracks' postings, merged with small segments while those are of about their size."""
-        if not tracks:
-            return
-        new = postings.build(tracks)
+        for piece in postings.fitting(tracks):
+            self._add(txn, postings.build(piece))
+
+    def _add(self, txn: Any, new: Segment) -> None:
         merged = []
         for owner, line in self._settled(txn):
-            if line.postings > OF_A_SIZE * new.size or line.postings + new.size > SMALL_SEGMENT:
+            if line.postings > OF_A_SIZE * new.size or line.postings + new.size > SMALL_SEGMENT or not _fit(line, new.line):
                 break
             new = postings.merge([Segment(line, self._read_parts(txn, owner)), new])
             merged.append(owner)
@@ -123,7 +123,7 @@ class Segments:
     def _begin_merge(self, txn: Any) -> tuple[int, ...]:
         """Chooses the smallest two segments that are of a size."""
         for (smaller, a), (larger, b) in pairwise(self._settled(txn)):
-            if b.postings <= OF_A_SIZE * a.postings and a.postings + b.postings <= MAX_SEGMENT:
+            if b.postings <= OF_A_SIZE * a.postings and _fit(a, b):
                 line = postings.merge_lines([a, b])
                 numbers = smaller, larger, take(txn, "next_segment", self._about)
                 txn.put(key(numbers[2]), line.dump(), db=self._lines)
@@ -135,7 +135,8 @@ class Segments:
         lines = [Line.load(bytes(txn.get(key(owner), db=self._lines))) for owner in old]
         keys = [PART_KEY.pack(owner, part) for owner in old]
         parts = [postings.read_part(txn.get(row_key, EMPTY, db=self._parts)) for row_key in keys]
-        self._put_part(txn, new, part, postings.merge_parts(lines, parts))
+        merged = Line.load(bytes(txn.get(key(new), db=self._lines)))
+        self._put_part(txn, new, part, postings.merge_parts(lines, parts, merged))
         for row_key in keys:
             txn.delete(row_key, db=self._parts)
 
@@ -169,6 +170,11 @@ class Segments:
         txn.delete(key(owner), db=self._lines)
         for part in range(PARTS):
             txn.delete(PART_KEY.pack(owner, part), db=self._parts)
+
+
+def _fit(a: Line, b: Line) -> bool:
+    """Whether they may be merged."""
+    return postings.merge_lines([a, b]).frames <= MAX_FRAMES
 
 
 def key(number: int) -> bytes:

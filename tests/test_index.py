@@ -325,7 +325,7 @@ def live_pages(index, name):
 
 def test_a_segment_has_a_largest_size(index, monkeypatch):
     apart(monkeypatch)
-    monkeypatch.setattr(segments, "MAX_SEGMENT", 1)
+    monkeypatch.setattr(segments, "MAX_FRAMES", 1)
     for seed in (1, 2, 3):
         index.add(songs(seed))
     assert index.stats()["segments"] == 3

@@ -7,8 +7,24 @@ import numpy as np
 import pytest
 
 from core import postings
+from core.constellation import MAX_FRAME
 from core.hashes import BAND_STEP_BITS, HASH, STEP_BITS
-from core.postings import EMPTY, PART_BITS, PARTS, SLOT, Line, build, merge, merge_lines, merge_parts, read_part, unpack_hits
+from core.postings import (
+    EMPTY,
+    MAX_FRAMES,
+    PART_BITS,
+    PARTS,
+    PLACE_BYTES,
+    SLOT,
+    Line,
+    build,
+    fitting,
+    merge,
+    merge_lines,
+    merge_parts,
+    read_part,
+    unpack_hits,
+)
 
 ALL = 10**9  # a budget for everything
 
@@ -77,9 +93,9 @@ def stored(segment):
     for number, part in enumerate(segment.parts):
         group_bits, starts, its_places, low = postings._columns(part)
         groups = np.repeat(np.arange(len(starts) - 1), np.diff(starts.astype(int)))
-        lowest = [postings._low.py_func(low, k, group_bits) for k in range(len(its_places))]
+        lowest = [postings._low.py_func(low, k, group_bits) for k in range(int(part[1]))]
         hashes.append(number << PART_BITS | groups << group_bits | np.array(lowest, np.int64))
-        places.append(its_places)
+        places.append(np.array([postings._place.py_func(its_places, k) for k in range(int(part[1]))], np.int64))
     return np.concatenate(hashes), np.concatenate(places)
 
 
@@ -108,13 +124,29 @@ def test_merged_segments_hold_the_same(tracks, query):
     assert once.line.frames == sum(piece.line.frames for piece in pieces)
 
 
+def test_tracks_that_do_not_fit_one_segment_take_several(tracks, query, monkeypatch):
+    lengths = [int(hashes["frame"].max(initial=0)) + 1 for _, hashes in tracks]
+    monkeypatch.setattr(postings, "MAX_FRAMES", max(lengths))
+    pieces = list(fitting(tracks))
+    assert [track for piece in pieces for track, _ in piece] == [track for track, _ in tracks]
+    assert len(pieces) > 1
+    assert all(build(piece).line.frames <= postings.MAX_FRAMES for piece in pieces)
+    assert lookup([build(piece) for piece in pieces], query) == flat(slow_lookup(tracks, query, 1, 1))
+    assert list(fitting([])) == []
+
+
+def test_the_longest_track_there_can_be_fits():
+    last = np.array([(5 << 13 | 64 << 6 | 10, MAX_FRAME - 1)], HASH)
+    assert lookup([build([(1, last)])], last) == [(1, 0)]
+
+
 def test_between_two_parts_of_a_merge_all_is_there_once(tracks, query):
     a, b = build(tracks[:2]), build(tracks[2:])
     lines = [a.line, b.line]
     c = replace(build([]), line=merge_lines(lines))
     for number in range(PARTS):
         assert lookup([a, b, c], query) == lookup([build(tracks)], query)
-        c = with_part(c, number, merge_parts(lines, [a.parts[number], b.parts[number]]))
+        c = with_part(c, number, merge_parts(lines, [a.parts[number], b.parts[number]], c.line))
         a, b = with_part(a, number, EMPTY), with_part(b, number, EMPTY)
     assert (a.size, b.size) == (0, 0)
     assert lookup([c], query) == lookup([build(tracks)], query)
@@ -133,6 +165,18 @@ def test_removed_tracks_are_not_found_and_leave_with_a_merge(tracks, query):
     assert lookup([merged], query) == expected
     assert merged.size == sum(len(hashes) for _, hashes in others)
     assert set(merged.line.slots["track"]) == {3, 4_000_000}
+    assert merged.line.frames == sum(int(hashes["frame"].max(initial=0)) + 1 for _, hashes in others)  # or the line would be full one day
+
+
+def test_a_track_that_is_removed_while_its_segment_is_merged_is_gone(tracks, query):
+    a, b = build(tracks[:2]), build(tracks[2:])
+    c = replace(build([]), line=merge_lines([a.line, b.line]))
+    gone = tracks[1][0]
+    for number in range(PARTS):
+        if number == PARTS // 2:
+            a, c = without(a, gone), without(c, gone)
+        c = with_part(c, number, merge_parts([a.line, b.line], [a.parts[number], b.parts[number]], c.line))
+    assert lookup([c], query) == flat(slow_lookup([track for track in tracks if track[0] != gone], query, 1, 1))
 
 
 def test_when_all_are_removed_nothing_is_left(tracks, query):
@@ -168,9 +212,9 @@ def test_a_segment_is_sorted_by_hash(count):
     assert segment.size == count
 
 
-def test_five_bytes_a_posting():
+def test_four_bytes_a_posting():
     segment = build([(1, some_hashes(200_000, 7))])
-    assert sum(part.nbytes for part in segment.parts) < 6.5 * segment.size
+    assert sum(part.nbytes for part in segment.parts) < 5 * segment.size
 
 
 def test_a_part_is_read_where_it_lies_if_it_can_be():
@@ -231,11 +275,14 @@ def test_every_place_finds_its_slot():
 
 @pytest.mark.parametrize("bits", range(postings.MAX_GROUP_BITS + 1))
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 100])
-def test_the_lowest_bits_come_back(bits, count):
-    values = np.random.default_rng(count).integers(0, 1 << bits, count).astype(np.uint8)
-    packed = postings._packed(values, bits)
-    assert len(packed) == postings._low_words(count, bits)
-    assert [postings._low.py_func(packed.view(np.uint8), k, bits) for k in range(count)] == values.tolist()
+def test_places_and_lowest_bits_come_back(bits, count):
+    rng = np.random.default_rng(count)
+    places, values = rng.integers(0, MAX_FRAMES, count).astype(np.uint32), rng.integers(0, 1 << bits, count).astype(np.uint8)
+    packed = postings._packed(places, values, bits)
+    assert len(packed) == postings._words(count, bits)
+    first, rest = np.split(packed.view(np.uint8), [PLACE_BYTES * count])
+    assert [postings._place.py_func(first, k) for k in range(count)] == places.tolist() == postings._widened(first).tolist()
+    assert [postings._low.py_func(rest, k, bits) for k in range(count)] == values.tolist()
 
 
 @pytest.mark.parametrize(("count", "parts", "bits"), [(2_000, PARTS, 8), (100_000, PARTS, 7), (30_000, 1, 3), (300_000, 1, 0)])
