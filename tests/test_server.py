@@ -69,10 +69,14 @@ def ended(server):
     return time.monotonic() - begin
 
 
+def connected(client):
+    return connect(str(client.base_url).replace("http", "ws").rstrip("/") + "/listen", compression=None)
+
+
 @contextmanager
 def listener(client):
     """Somebody who has been heard for a while, and has been answered."""
-    with connect(str(client.base_url).replace("http", "ws").rstrip("/") + "/listen", compression=None) as socket:
+    with connected(client) as socket:
         socket.send(START)
         socket.send(np.full(RATE * HEARD_SECONDS, 1000, "<i2").tobytes())
         while json.loads(socket.recv(timeout=PATIENCE))["type"] != "guesses":
@@ -151,6 +155,14 @@ def test_workers_share_a_library_and_a_port(folder, tmp_path, music):
         farewells = [last_words(socket) for socket in sockets]
         assert farewells.count(("end", 1012)) == left
         assert server.returncode == 0
+
+
+def test_what_the_websocket_library_refuses_is_closed_without_a_word_also_in_the_log(folder):
+    with served(folder) as (server, client):
+        with connected(client) as socket:
+            socket.send(b"\xff", text=True)
+            assert last_words(socket) == (None, 1007)
+        ended(server)
 
 
 def test_workers_do_not_outlive_their_parent(folder):

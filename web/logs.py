@@ -25,6 +25,7 @@ logger = logging.getLogger("earprint.access")
 ID_HEADER = "X-Request-ID"
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # a proxy's; anything else could be anything
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"}  # there is no end of others
+BROKEN_TEXT = "Invalid UTF-8 sequence received from client."  # as uvicorn says of a text message, with a traceback
 UNKNOWN = "unknown"  # the route of a path that there is not, which may hold anything, too
 
 STOPPING = ApiError(503, "stopping", "the server stops; try again later", {"Retry-After": "30"})
@@ -38,13 +39,22 @@ def config(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "web.logs.Line"}},
+        "filters": {"ours": {"()": "web.logs.Ours"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "earprint": {"level": level.upper()},
             "python_multipart": {"level": "ERROR"},  # its warnings are about forms of strangers, who could fill the log with them
+            "uvicorn.error": {"filters": ["ours"]},
         },
     }
+
+
+class Ours(logging.Filter):
+    """Holds back what uvicorn says as an error though it is a fault of strangers, who could fill the log with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg != BROKEN_TEXT
 
 
 class Line(logging.Formatter):
