@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 from core import Library
 from core.demo import demo_track, write_audio, write_demo
 from web.server import _settle
+from web.serving import MESSAGE_SPARE
 
 PROGRAM = Path(sys.executable).with_name("earprint")
 PATIENCE = 120  # seconds, on a busy machine that compiles everything for the first time
@@ -162,7 +163,18 @@ def test_what_the_websocket_library_refuses_is_closed_without_a_word_also_in_the
         with connected(client) as socket:
             socket.send(b"\xff", text=True)
             assert last_words(socket) == (None, 1007)
+        with connected(client) as socket:
+            socket.socket.sendall(binary_head(2**20 + MESSAGE_SPARE + 1))  # no more is needed: the rest would not be read
+            assert last_words(socket) == (None, 1009)
+        with connected(client) as socket:
+            socket.send(bytes(2**20 + MESSAGE_SPARE))
+            assert last_words(socket) == ("error", 1009)
         ended(server)
+
+
+def binary_head(size):
+    """What a client's frame of so many bytes begins with: whole, binary, its length in eight bytes, its mask."""
+    return b"\x82\xff" + size.to_bytes(8, "big") + bytes(4)
 
 
 def test_workers_do_not_outlive_their_parent(folder):

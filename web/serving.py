@@ -23,7 +23,7 @@ NO_TOKEN = (
     " (python3 -c 'import secrets; print(secrets.token_urlsafe())' makes one), or allow it with --open"
 )
 TOKEN = "EARPRINT_TOKEN"
-MESSAGE_SPARE = 1024  # bytes: a message that is a little too large gets a proper error from us
+MESSAGE_SPARE = 1024  # bytes: a message that is no more than this too large gets a proper error from us, others are closed without a word
 
 
 @dataclass(frozen=True)
