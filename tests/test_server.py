@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 
 from core import Library
 from core.demo import demo_track, write_audio, write_demo
+from web.headers import HEADERS
 from web.server import _settle
 from web.serving import MESSAGE_SPARE
 
@@ -124,6 +125,7 @@ def test_told_to_stop_it_says_good_bye_and_takes_back_what_is_being_added(folder
         assert time.monotonic() - begin < EXIT_SECONDS + BUSY_SECONDS
         assert sending.result().status_code == 503
         assert sending.result().json()["error"]["code"] == "stopping"
+        assert {name: sending.result().headers.get_list(name) for name in HEADERS} == {name: [value] for name, value in HEADERS.items()}
     with Library(folder) as library:
         assert library.index.count() == len(music)
         assert not list(folder.rglob("long.wav"))
