@@ -182,6 +182,15 @@ def test_audio_in_ranges(client, track):
     assert beyond.headers["content-range"] == f"bytes */{len(whole)}"
 
 
+def test_audio_that_calls_itself_something_else(client, new_song):
+    """Mere bytes: a browser shows them as no page of ours."""
+    added = client.post("/upload", files={"file": ("x.html", new_song.read_bytes())}).json()["added"][0]
+    response = client.get(f"/tracks/{added['id']}/audio")
+    assert response.content == new_song.read_bytes()
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
 def test_audio_that_is_gone(client, new_song):
     added = client.post("/upload", files={"file": ("gone.flac", new_song.read_bytes())}).json()["added"][0]
     shutil.rmtree(client.folder / "uploads")
