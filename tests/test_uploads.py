@@ -98,6 +98,29 @@ def test_a_file_that_is_too_large(client):
     assert code(client.post("/", files={"file": ("a.wav", bytes(FILE_BYTES + 1))}), 413) == "too_large"
 
 
+def test_what_is_too_much_of_a_file_is_not_written(tmp_path):
+    head = b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    messages = [{"type": "http.request", "body": body, "more_body": True} for body in (head, bytes(FILE_BYTES), b"1")]
+    written = []
+
+    async def receive():
+        return messages.pop(0)
+
+    @contextmanager
+    def watched():
+        with place(tmp_path) as folder:
+            yield folder
+            written.extend(path.stat().st_size for path in folder.rglob("a.wav"))
+
+    async def take():
+        async with received(Request(SCOPE, receive), watched(), file_bytes=FILE_BYTES, all_bytes=ALL_BYTES):
+            pass
+
+    with pytest.raises(ApiError, match="at most 100000 bytes"):
+        asyncio.run(take())
+    assert written == [FILE_BYTES]
+
+
 def test_a_request_that_is_too_large(client):
     files = [("file", (f"{k}.wav", bytes(FILE_BYTES))) for k in range(4)]
     assert code(client.post("/", files=files), 413) == "too_large"

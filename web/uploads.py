@@ -184,9 +184,9 @@ class _Form:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file:
-            self._file.write(data[start:end])
-            if self._file.tell() > self._limit:
+            if self._file.tell() + end - start > self._limit:
                 raise _too_large(self._limit)
+            self._file.write(data[start:end])
 
     def _on_part_end(self) -> None:
         self.close()
