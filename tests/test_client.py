@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import select
 import shutil
 import socket
 import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -17,10 +19,14 @@ from websockets.sync.server import serve as serve_websocket
 
 from core.audio import AudioFile
 from core.errors import EarprintError
+from stream import protocol
 from web.app import create_app
 from web.client import cut, listen, s16le
 from web.live import LATE_SECONDS
 from web.settings import Settings
+
+SENT, SENT_BYTES = 64, 1 << 20  # messages: more than two sockets of Linux hold
+
 
 
 @contextmanager
@@ -120,6 +126,49 @@ def test_a_client_that_sends_all_before_it_reads(url, music):
         heard = [json.loads(text) for text in server]
         assert server.protocol.close_code == 1000
     assert {"ready", "match", "end"} <= set(kinds(heard))
+
+
+class Held:
+    """A recogniser that hears nothing before it may, and then says how many samples there were."""
+
+    delay, threshold, wanted = 0.3, 40.0, 0
+    may = threading.Event()
+
+    def __init__(self, *arguments):
+        self.samples = 0
+
+    def feed(self, pcm):
+        self.may.wait()
+        self.samples += len(pcm)
+        return []
+
+    def finish(self):
+        return [SimpleNamespace(to_json=lambda: {"type": "end", "samples": self.samples})]
+
+
+def test_while_nothing_is_heard_nothing_more_is_read(url, monkeypatch):
+    """The network holds a sender back, whose every byte is heard in the end. That it is a slow one could only hide a fault."""
+    monkeypatch.setattr(protocol, "Recognizer", Held)
+    frame = b"\x82\xff" + SENT_BYTES.to_bytes(8, "big") + bytes(4) + bytes(SENT_BYTES)  # as a client's; masked with zeros
+    with connect(url, compression=None) as server:
+        server.send(json.dumps({"type": "start", "sample_rate": 192_000, "format": "s16le"}))
+        assert json.loads(server.recv())["type"] == "ready"
+        try:
+            sent = sent_until_held_back(server.socket, frame * SENT)
+        finally:
+            Held.may.set()
+        assert sent < len(frame) * SENT
+        server.socket.sendall((frame * SENT)[sent:])
+        server.send('{"type": "stop"}')
+        assert json.loads(server.recv()) == {"type": "end", "samples": SENT * SENT_BYTES // 2}
+
+
+def sent_until_held_back(connection, data):
+    """How many bytes a socket takes before it takes none for a second."""
+    left = memoryview(data)
+    while left and select.select([], [connection], [], 1)[1]:
+        left = left[connection.send(left, socket.MSG_DONTWAIT) :]
+    return len(data) - len(left)
 
 
 def test_a_refusal_is_clear(url):
