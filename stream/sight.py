@@ -31,7 +31,7 @@ class Seen:
     reset: bool
 
     def to_json(self) -> dict[str, Any]:
-        """The lists are flat, [frame, band, strength, ...] and [frame, band, ...]: many small numbers, up to four times a second."""
+        """The lists are flat, [frame, band, strength, ...] and [frame, band, ...]: many small numbers, some four times a second."""
         return {
             "type": "constellation",
             "elapsed": round(self.elapsed, 3),

@@ -35,7 +35,7 @@ class Outbox:
         self._gone = False
 
     async def put(self, events: list[Reply]) -> None:
-        """Takes events; waits while too many of those that may not be dropped are unsent.
+        """Takes events; waits while too many are unsent, pictures that may still be dropped among them.
 
         Raises WebSocketDisconnect when the patience is at its end.
         """

@@ -1,5 +1,5 @@
 // A sound source as blocks of s16le: a microphone, or the sound of a tab. Knows nothing of the server.
-const BLOCK_SECONDS = 0.1; // to send it more often would cost more, and tell nothing sooner: the server looks four times a second at most
+const BLOCK_SECONDS = 0.1; // to send it more often would cost more, and tell nothing sooner: the server looks every 0.23 s at most
 // The browser's treatment is made for speech: it removes what music is recognised by.
 const AS_HEARD = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const NARROW_HZ = 22_050; // a device below it hears no more than a telephone
