@@ -13,7 +13,7 @@ change at their next call.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +90,23 @@ class Index:
 
     def _is_current(self, params: Params) -> bool:
         with self._storage.read() as txn:
-            return self.params == params and txn.get(b"layout", db=self._db["about"]) == LAYOUT
+            return self.params == params and self._has_our_layout(txn)
+
+    def _has_our_layout(self, txn: Any) -> bool:
+        return bytes(txn.get(b"layout", b"", db=self._db["about"])) == LAYOUT
+
+    def _refuse_other_kinds(self, txn: Any) -> None:
+        """Raises VersionError when somebody has rebuilt the index with other numbers, or as another version of the program, since we
+        opened it: what we read and write would be wrong."""
+        if _params(txn, self._db["about"]) != self.params or not self._has_our_layout(txn):
+            raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
+
+    @contextmanager
+    def _write(self) -> Iterator[Any]:
+        """A transaction for writing, of which all happens or nothing. Raises VersionError."""
+        with self._storage.write() as txn:
+            self._refuse_other_kinds(txn)
+            yield txn
 
     def _stored_params(self) -> Params:
         with self._storage.read() as txn:
@@ -110,10 +126,11 @@ class Index:
     # Tracks
 
     def add(self, tracks: Iterable[tuple[NewTrack, Peaks]]) -> list[tuple[Track, bool]]:
-        """Adds all of them in one transaction, or none. Returns (track, True), or (the track that holds this file, False) when its
+        """Adds all of them in one transaction, or none. As all that writes, raises VersionError when the index is by now one of another
+        version or of other numbers, and StorageError. Returns (track, True), or (the track that holds this file, False) when its
         SHA-256 is known. peaks: PEAK [k], those of a reference (`constellation.reference`)."""
         hashed = [(new, packed := pack(peaks), reference_hashes(unpack(packed), self.params)) for new, peaks in tracks]
-        with self._storage.write() as txn:
+        with self._write() as txn:
             result, fresh = [], []
             for new, packed, hashes in hashed:
                 track, is_new = self._numbered(txn, new)
@@ -127,7 +144,7 @@ class Index:
 
     def remove(self, track_id: int) -> Track:
         """Takes a track out of the library; `restore` undoes it. Raises MissingError."""
-        with self._storage.write() as txn:
+        with self._write() as txn:
             track = self._get(txn, track_id)
             txn.delete(key(track_id), db=self._db["tracks"])
             txn.delete(track.sha256.encode(), db=self._db["sums"])
@@ -138,7 +155,7 @@ class Index:
 
     def restore(self, track_id: int) -> Track:
         """Puts a removed track back under its number. Raises MissingError, or ConflictError when its file was added again since."""
-        with self._storage.write() as txn:
+        with self._write() as txn:
             track = self._take_from_bin(txn, track_id)
             if track is None:
                 raise MissingError(f"there is no track {track_id} to restore")
@@ -178,7 +195,7 @@ class Index:
     ) -> Track:
         """Changes what is given. Raises MissingError."""
         given: dict[str, Any] = {"title": title, "artist": artist, "album": album, "path": path}
-        with self._storage.write() as txn:
+        with self._write() as txn:
             track = replace(self._get(txn, track_id), **{name: text for name, text in given.items() if text is not None})
             txn.put(key(track_id), track.dump(), db=self._db["tracks"])
             self._changes.note(txn, track_id)
@@ -253,7 +270,13 @@ class Index:
     def check(self, done: Callable[[], None] = lambda: None) -> Iterator[Problem]:
         """What is wrong with the index, all in one state of it, whoever writes meanwhile. `done` is called for each track looked at."""
         with self._storage.read() as txn:
-            yield from faults(txn, self._db, self._segments.read(txn, {}), self.params, done)
+            self._refuse_other_kinds(txn)
+            try:
+                segments = self._segments.read(txn, {})
+            except ValueError as error:
+                yield Problem(None, f"the posting lists are damaged ({error}): run `earprint rebuild`")
+                segments = {}
+            yield from faults(txn, self._db, segments, self.params, done)
 
     def copy(self, folder: Path) -> None:
         """Writes a copy of one state of the index into an empty folder, whoever writes meanwhile."""
@@ -370,18 +393,17 @@ class Index:
         """
         with self._lock:
             if self._read_at != txn.id():
-                if _params(txn, self._db["about"]) != self.params:
-                    raise VersionError(f"the index in {self.path} was rebuilt with other numbers: open it again, or start the server again")
+                self._refuse_other_kinds(txn)
                 self._read = self._segments.read(txn, self._read)
                 self._read_at = txn.id()
             return list(self._read.values())
 
     def _merge(self) -> None:
-        """Merges segments while two of them are of a size; where the disk is full, another time."""
+        """Merges segments while two of them are of a size; where the disk is full, another time; what was rebuilt since is merged."""
         more = True
-        with suppress(StorageError):
+        with suppress(StorageError, VersionError):
             while more:
-                with self._storage.write() as txn:
+                with self._write() as txn:
                     more = self._segments.merge_part(txn)
 
 

@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from core.audio import AudioFile, Tags
-from core.constellation import Levels, Peaks, reference, sounding_seconds
+from core.constellation import MAX_FRAME, Levels, Peaks, reference, sounding_seconds
 from core.disk import check_file, display_name
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.fingerprinter import Fingerprinter
@@ -35,7 +35,7 @@ from core.params import Params
 
 T = TypeVar("T")
 
-FILE_SECONDS = 600.0  # a file may take that long: about a day of music
+FILE_SECONDS = 600.0  # a file may take that long: about two days of music
 WORKER_BYTES = 4 << 30  # address space of a worker
 WRITTEN_BYTES = 64 << 20  # the largest file a worker may write: compiled code is kept on disk, nothing else is written
 MIN_REFERENCE_SECONDS = 1.0  # of sound; less cannot be recognised
@@ -65,12 +65,13 @@ def file_sha256(path: str | Path) -> str:
 def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
     """Decodes and fingerprints a file in this process. `name` is what errors call it, and its file name.
 
-    Raises AudioError: TooLongError for more than `max_seconds` of sound, SilentError when a reference has too little to be recognised.
+    Raises AudioError: TooLongError for more than `max_seconds` of sound, or than a constellation holds (108 hours); SilentError when a
+    reference has too little to be recognised.
     """
     name = name or display_name(path)
     check_file(path, name)
     with AudioFile(path, name) as audio:
-        peaks, levels, duration = _fingerprint(audio, params, query, max_seconds)
+        peaks, levels, duration = _fingerprint(audio, params, query, min(max_seconds, MAX_FRAME * params.frame_seconds))
     if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
         raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
     return Analysis(str(path), Path(name).name, file_sha256(path), audio.tags, duration, peaks, levels)

@@ -91,13 +91,14 @@ class Segment:
 
 
 def build(tracks: Sequence[tuple[int, Hashes]]) -> Segment:
-    """(track id, its HASH [h]) of each track -> one segment, which they have to fit (`fitting`)."""
+    """(track id, its HASH [h]) of each track -> one segment, which they have to fit (`fitting`); else raises ValueError."""
     slots = np.zeros(len(tracks), SLOT)
     start = 0
     for slot, (track, hashes) in enumerate(tracks):
         slots[slot] = start, track
         start += _frames(hashes)
-    assert start <= MAX_FRAMES
+    if start > MAX_FRAMES:
+        raise ValueError(f"{start} frames: a segment has room for {MAX_FRAMES}")
     everything = np.concatenate([np.zeros(0, np.uint32), *(hashes["hash"] for _, hashes in tracks)])
     counts = np.bincount(everything, minlength=1 << HASH_BITS).reshape(PARTS, -1)
     ends, places = _room(counts.ravel())
@@ -209,8 +210,9 @@ def add_digests(segment: Segment, digests: dict[int, Digest]) -> None:
 def is_sound(segment: Segment) -> bool:
     """Whether a segment can be read without leaving the room that it has."""
     starts, frames = segment.line.slots["start"], segment.line.frames
-    in_order = bool(np.all(starts[1:] > starts[:-1])) and (not len(starts) or int(starts[-1]) < frames)
-    return in_order and all(_is_sound_part(part, int(starts[0]) if len(starts) else 0, frames) for part in segment.parts)
+    first, last, end = (int(starts[0]), int(starts[-1]), frames) if len(starts) else (0, -1, 0)  # without tracks there is room for none
+    in_order = bool(np.all(starts[1:] > starts[:-1])) and last < frames <= MAX_FRAMES
+    return in_order and all(_is_sound_part(part, first, end) for part in segment.parts)
 
 
 def _is_sound_part(part: Part, first: int, frames: int) -> bool:

@@ -89,6 +89,18 @@ def cut_part(index, txn):
     txn.put(bytes(cursor.key()), bytes(cursor.value())[:40], db=index._db["segments"])
 
 
+def cut_line(index, txn):
+    cursor = txn.cursor(db=index._db["lines"])
+    cursor.first()
+    txn.put(bytes(cursor.key()), bytes(cursor.value())[:20], db=index._db["lines"])
+
+
+def break_part(index, txn):
+    cursor = txn.cursor(db=index._db["segments"])
+    cursor.last()
+    txn.put(bytes(cursor.key()), bytes(cursor.value())[:41], db=index._db["segments"])
+
+
 def lose_track(index, txn):
     txn.delete(key(4), db=index._db["tracks"])
 
@@ -105,6 +117,8 @@ DAMAGE = [
     (lose_slot, {3}, "its postings are not those of its constellation", REBUILD),
     (damage_part, {None, 1, 3, 4}, "of the posting lists is damaged", REBUILD),
     (cut_part, {None, 1, 3, 4}, "of the posting lists is damaged", REBUILD),
+    (cut_line, {None, 1, 3, 4}, "the posting lists are damaged", REBUILD),
+    (break_part, {None, 1, 3, 4}, "the posting lists are damaged", REBUILD),
     (lose_track, {None}, "postings of track 4, which is not in the library", REBUILD),
     (lose_sum, {1}, "would be added twice", REBUILD),
 ]
@@ -178,4 +192,6 @@ def test_what_would_be_read_beyond_its_end_is_unsound():
     for place, value in ((0, 31), (0, 9), (0, 0), (1, 10**6), (1, 0), (2, 1), (3, 10**9), (first_place, 2**32 - 1)):
         assert not is_sound(changed(segment, where, place, value)), (place, value)
     assert not is_sound(Segment(Line(segment.line.slots, 10), segment.parts))
+    assert not is_sound(Segment(Line(segment.line.slots, 1 << 62), segment.parts))
+    assert not is_sound(Segment(Line(segment.line.slots[:0], segment.line.frames), segment.parts))
     assert not is_sound(Segment(segment.line, (segment.parts[where][:3], *segment.parts[1:])))

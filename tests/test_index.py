@@ -507,8 +507,32 @@ def test_a_rebuild_with_other_numbers_is_noticed(index, folder):
     index.add(songs(1))
     with other(folder, "index.rebuild(Params(pair_frames=10))") as writer:
         assert writer.wait(60) == 0
-    with pytest.raises(VersionError, match="open it again"):
-        heard(index, 1)
+    assert_outdated(index)
+
+
+def test_a_rebuild_by_another_version_is_noticed(index):
+    index.add(songs(1))
+    with index._storage.write() as txn:
+        txn.put(b"layout", b"another", db=index._db["about"])
+    assert_outdated(index)
+
+
+def assert_outdated(index):
+    """Nothing wrong is answered, and nothing wrong is written."""
+    before = index.revision
+    for use in (
+        lambda: heard(index, 1),
+        lambda: index.add(songs(2)),
+        lambda: index.remove(1),
+        lambda: index.restore(1),
+        lambda: index.update(1, title="new"),
+        lambda: list(index.check()),
+    ):
+        with pytest.raises(VersionError, match="open it again"):
+            use()
+    assert index.revision == before
+    index._merge()
+    assert index.revision == before
 
 
 APART = "segments.SMALL_SEGMENT = 0\n"

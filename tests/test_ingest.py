@@ -11,7 +11,7 @@ from core import ingest
 from core.audio import Tags
 from core.constellation import PEAK
 from core.demo import demo_names, demo_track, write_audio
-from core.errors import AudioError, SilentError
+from core.errors import AudioError, SilentError, TooLongError
 from core.fingerprinter import Fingerprinter
 from core.ingest import Ingest, analyse, file_sha256
 from core.params import Params
@@ -51,6 +51,12 @@ def test_a_reference_is_what_the_fingerprinter_finds(songs):
     assert heard.filename == "0.flac"
     assert heard.tags == Tags(*demo_names(0))
     assert heard.sha256 == file_sha256(songs[0])
+
+
+def test_more_sound_than_a_constellation_holds_is_refused(songs, monkeypatch):
+    monkeypatch.setattr(ingest, "MAX_FRAME", 100)
+    with pytest.raises(TooLongError, match=r"0\.flac: more than 0\.00064\d* hours of sound"):
+        analyse(songs[0], PARAMS)
 
 
 def test_a_query_keeps_all_peaks_and_the_levels(songs):
