@@ -161,16 +161,16 @@ def read_part(row: bytes | memoryview) -> Part:
 def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_reach: int, budget: int) -> Hits:
     """Finds the postings of each hash and of its neighbours: both bands up to `band_reach`, the frame step up to `step_reach` away.
 
-    hashes: HASH [h]. Reads the rarest first and stops before `budget` postings, because common hashes carry no information and a
-    look-up must not cost more as a library grows. Returns int64 [n].
+    hashes: HASH [h]. Reads the rarest first, as many as `budget` postings are expected of, because common hashes carry no information
+    and a look-up must not cost more as a library grows. Returns int64 [n].
     """
     by_hash = np.argsort(hashes["hash"], kind="stable")  # neighbours in the query then read neighbouring memory
     wanted, frames = hashes["hash"][by_hash].astype(np.int64), hashes["frame"][by_hash]
-    counts = np.zeros(len(wanted), np.int64)
+    most, expected = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.float64)
     for s in segments:
-        _count(wanted, band_reach, step_reach, s.parts, counts)
-    cheap = _affordable(counts[np.argsort(by_hash)], budget)[by_hash]
-    out = np.empty(int(counts[cheap].sum()), np.int64)
+        _count(wanted, band_reach, step_reach, s.parts, most, expected)
+    cheap = _affordable(expected[np.argsort(by_hash)], budget)[by_hash]
+    out = np.empty(int(most[cheap].sum()), np.int64)
     found = 0
     for s in segments:
         found = _collect(wanted[cheap], frames[cheap], band_reach, step_reach, s.parts, *s.line.columns, out, found)
@@ -231,7 +231,7 @@ def _frames(hashes: Hashes) -> int:
     return int(hashes["frame"].max(initial=0)) + 1
 
 
-def _affordable(counts: NDArray[np.int64], budget: int) -> NDArray[np.bool_]:
+def _affordable(counts: NDArray[np.float64], budget: int) -> NDArray[np.bool_]:
     """Which hashes are read: the rarest, as many as fit `budget`."""
     rarest_first = np.argsort(counts, kind="stable")
     cheap = np.zeros(len(counts), bool)
@@ -418,8 +418,9 @@ def _asking(hashes, part, reach):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _count(hashes, reach, step_reach, parts, counts):  # type: ignore[no-untyped-def]
-    """Adds to `counts` how many postings stand in the groups that each hash's neighbours touch: at least as many as will be found."""
+def _count(hashes, reach, step_reach, parts, most, expected):  # type: ignore[no-untyped-def]
+    """Adds to `most` how many postings stand in the groups that each hash's neighbours touch, and to `expected` how many of these are
+    theirs if a group's postings are spread evenly: the more segments there are, the larger are the groups."""
     for part in range(len(parts)):
         group_bits, starts, _, _ = _columns(parts[part])
         begin, end = _asking(hashes, part, reach)
@@ -428,7 +429,10 @@ def _count(hashes, reach, step_reach, parts, counts):  # type: ignore[no-untyped
                 for d2 in range(-reach, reach + 1):
                     first, last = _neighbours(hashes[i], d1, d2, step_reach, part)
                     if last >= first:
-                        counts[i] += np.int64(starts[(last >> group_bits) + 1]) - np.int64(starts[first >> group_bits])
+                        group, end = first >> group_bits, (last >> group_bits) + 1
+                        there = np.int64(starts[end]) - np.int64(starts[group])
+                        most[i] += there
+                        expected[i] += there * (last - first + 1) / ((end - group) << group_bits)
 
 
 @njit(cache=True, nogil=True)

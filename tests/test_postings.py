@@ -190,15 +190,34 @@ def test_when_all_are_removed_nothing_is_left(tracks, query):
 def test_the_rarest_hashes_are_read_first(tracks, query):
     segment, query = build(tracks), np.sort(query, order="hash")
     found = slow_lookup(tracks, query, 0, 0)
-    hits = lookup([segment], query, 9000, 0, 0)
+    most, expected = counted([segment], query, 0, 0)
+    budget = int(expected.sum() / 2)
+    hits = lookup([segment], query, budget, 0, 0)
     assert 0 < len(hits) < len(flat(found))
-    counts = np.zeros(len(query), np.int64)
-    postings._count(query["hash"].astype(np.int64), 0, 0, segment.parts, counts)
-    assert all(count >= len(found[i]) for i, count in enumerate(counts))
-    read = np.argsort(counts, kind="stable")
-    read = read[np.cumsum(counts[read]) <= 9000]
+    assert all(count >= len(found[i]) for i, count in enumerate(most))
+    read = np.argsort(expected, kind="stable")
+    read = read[np.cumsum(expected[read]) <= budget]
     assert hits == sorted(hit for i in read for hit in found[i])
     assert lookup([segment], query, 0) == []
+
+
+def counted(segments, query, band_reach, step_reach):
+    most, expected = np.zeros(len(query), np.int64), np.zeros(len(query))
+    for segment in segments:
+        postings._count(query["hash"].astype(np.int64), band_reach, step_reach, segment.parts, most, expected)
+    return most, expected
+
+
+def test_a_budget_reads_as_much_of_many_segments_as_of_one():
+    """In small segments groups are large; what is not asked for, and only shares a group with it, must not use up the budget."""
+    tracks = [(number, some_hashes(4_000, number)) for number in range(1, 17)]
+    query = np.sort(some_hashes(3_000, 99), order="hash")
+    one, many = [build(tracks)], [build([track]) for track in tracks]
+    everything = len(lookup(one, query))
+    assert counted(one, query, 1, 1)[1].sum() == pytest.approx(everything, rel=0.05)
+    assert counted(many, query, 1, 1)[1].sum() == pytest.approx(everything, rel=0.05)
+    assert counted(many, query, 1, 1)[0].sum() > 2 * everything
+    assert len(lookup(many, query, everything // 2)) == pytest.approx(len(lookup(one, query, everything // 2)), rel=0.05)
 
 
 @pytest.mark.parametrize("count", [0, 1, 50, 5000])
