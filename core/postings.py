@@ -174,7 +174,7 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     found = 0
     for s in segments:
         found = _collect(wanted[cheap], frames[cheap], band_reach, step_reach, s.parts, *s.line.columns, out, found)
-    return out[:found].copy() if 2 * found < len(out) else out[:found]  # who keeps hits shall not keep much room that is not used
+    return out[:found].copy()  # who keeps hits shall not keep room that is not used
 
 
 def unpack_hits(hits: Hits) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

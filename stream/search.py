@@ -11,11 +11,11 @@ from core.postings import Hits
 
 HIT_FRAMES = 172  # for which a hit can vote: 4.0 s
 QUICK_FAN = 4  # earlier peaks that a peak is paired with in a quick look-up, of peaks as strong as a reference's
-QUICK_BUDGET = 1_100  # postings read for a frame of sound at most
-THOROUGH_BUDGET = 3_300  # the same with a query's own fan, and all its peaks
-CALM_BUDGET = 1_000  # the same, when nothing has changed for long
+QUICK_BUDGET = 850  # postings read for a frame of sound at most
+THOROUGH_BUDGET = 2_300  # the same with a query's own fan, and all its peaks
+CALM_BUDGET = 900  # the same, when nothing has changed for long
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
-WARP_BUDGET = 40_000  # postings read for a warp at most
+WARP_BUDGET = 35_000  # postings read for a warp at most
 
 
 class Search:
