@@ -30,6 +30,7 @@ MAX_GROUP_BITS = 8  # a group's number of hashes, as a power of two: `low` is on
 PLACE_BYTES = 3
 MAX_FRAMES = 1 << 8 * PLACE_BYTES  # of a line: 108 hours
 POSTINGS_PER_GROUP = 8  # about as many, so that the table of groups stays small beside the postings
+MOST_READ = 32  # postings, for one that is expected of a hash, as groups are read as a whole
 CELL_BITS = 12  # a cell is 4,096 places (95 s): about as long as a track, so that the cell nearly tells the slot
 LINE_HEADER = struct.Struct("<QQ")  # frames, postings
 
@@ -162,14 +163,14 @@ def lookup(segments: Sequence[Segment], hashes: Hashes, band_reach: int, step_re
     """Finds the postings of each hash and of its neighbours: both bands up to `band_reach`, the frame step up to `step_reach` away.
 
     hashes: HASH [h]. Reads the rarest first, as many as `budget` postings are expected of, because common hashes carry no information
-    and a look-up must not cost more as a library grows. Returns int64 [n].
+    and a look-up must not cost more as a library grows: never are more than `MOST_READ` times as many read. Returns int64 [n].
     """
     by_hash = np.argsort(hashes["hash"], kind="stable")  # neighbours in the query then read neighbouring memory
     wanted, frames = hashes["hash"][by_hash].astype(np.int64), hashes["frame"][by_hash]
     most, expected = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.float64)
     for s in segments:
         _count(wanted, band_reach, step_reach, s.parts, most, expected)
-    cheap = _affordable(expected[np.argsort(by_hash)], budget)[by_hash]
+    cheap = _affordable(np.maximum(expected, most / MOST_READ)[np.argsort(by_hash)], budget)[by_hash]
     out = np.empty(int(most[cheap].sum()), np.int64)
     found = 0
     for s in segments:
