@@ -213,6 +213,21 @@ def test_deletes_and_undoes(page):
     expect(row(page, 0)).to_be_visible()
 
 
+def test_what_is_deleted_while_the_list_is_drawn_anew_comes_back_too(page):
+    """The list as it was before arrives after the answer to the deletion."""
+    title, _ = demo_names(0)
+    held = []
+    page.route(re.compile(r"/tracks\?"), lambda route: held.append((route, route.fetch())), times=1)
+    page.get_by_role("searchbox").fill(title)
+    page.wait_for_timeout(1_000)
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        row(page, 0).get_by_role("button", name="Delete").click()
+    route, response = held[0]
+    route.fulfill(response=response)
+    page.get_by_role("button", name=f"Undo deleting {title}").click()
+    expect(row(page, 0)).to_be_visible()
+
+
 def test_edits_a_track(page):
     title, artist = demo_names(2)
     row(page, 2).get_by_role("button", name="Edit").click()

@@ -47,7 +47,8 @@ export class Tracks {
   }
 
   refresh() {
-    return saying(async () => this.show(await this.fetch(), (rows) => this.list.replaceChildren(...rows)));
+    this.drawn = saying(async () => this.show(await this.fetch(), (rows) => this.list.replaceChildren(...rows)));
+    return this.drawn;
   }
 
   more() {
@@ -94,7 +95,7 @@ export class Tracks {
       undo.textContent = text.library.undo;
       undo.setAttribute("aria-label", text.library.undoDelete(titleOf(track)));
       undo.onclick = () => this.restore(track, row, gone);
-      row.replaceWith(gone);
+      await this.replace(row, gone);
       undo.focus();
       this.announcer.say(text.library.deleted(titleOf(track)));
       this.onChange();
@@ -117,10 +118,18 @@ export class Tracks {
     if (!values) return;
     await saying(async () => {
       const edited = rowOf(await patch(`tracks/${track.id}`, values));
-      row.replaceWith(edited);
+      await this.replace(row, edited);
       this.focus(edited, "edit");
       this.announcer.say(text.library.saved);
     });
+  }
+
+  // While the server was asked, the list may have been drawn anew, with another row for the track, or none.
+  async replace(row, other) {
+    await this.drawn;
+    const now = row.isConnected ? row : this.list.querySelector(`.track[data-id="${row.dataset.id}"]`);
+    if (now) now.replaceWith(other);
+    else this.list.prepend(other);
   }
 
   focus(row, control) {
