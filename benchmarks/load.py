@@ -7,6 +7,8 @@ Conventions
 
 Metrics, for each number of listeners
     lag       seconds from the moment the sound that an answer needed (`elapsed`) was sent until the answer came: `guesses`
+    named     share of those who hear music of the library that had a `match`, and the median of seconds of sound until it came
+    false     of those who hear music that is not in it, how many had one
     errors    listeners that were refused, cut off, or told of an error
     CPU ms    of the server, a second of one listener's sound
     loop ms   how long the server takes to answer /health meanwhile: median, 95 % and the longest
@@ -50,9 +52,12 @@ Message = bytes
 
 @dataclass
 class Record:
-    """What some listeners met. lags, probes: seconds."""
+    """What some listeners met. lags, probes: seconds; named: seconds after which those who hear known music had a name for it; claims: how
+    many of the others were told one."""
 
     lags: list[float] = field(default_factory=list)
+    named: list[float] = field(default_factory=list)
+    claims: int = 0
     probes: list[float] = field(default_factory=list)
     errors: int = 0
 
@@ -81,11 +86,13 @@ class Listener:
 
     url: str
     clip: Sequence[Message]
+    is_known: bool  # whether the library holds the clip
     first: int
     counts_from: float
     until: float
     record: Record
     sent: list[float] = field(default_factory=list)  # when each message was
+    has_match: bool = False
 
     async def run(self, after: float) -> None:
         """Listens, beginning so many seconds from now."""
@@ -112,8 +119,17 @@ class Listener:
             event = json.loads(text)
             if event["type"] == "error":
                 self.record.errors += 1
+            elif event["type"] == "match" and not self.has_match:
+                self._note_match()
             elif event["type"] == "guesses" and self.counts_from < time.monotonic() < self.until:
                 self.record.lags.append(time.monotonic() - self.sent[self._needed(event["elapsed"])])
+
+    def _note_match(self) -> None:
+        self.has_match = True
+        if self.is_known:
+            self.record.named.append(time.monotonic() - self.sent[0] + MESSAGE_SECONDS)
+        else:
+            self.record.claims += 1
 
     def _needed(self, elapsed: float) -> int:
         """The message that ends with what an answer needed; `elapsed` is rounded to a millisecond."""
@@ -153,7 +169,7 @@ def _listener(
     server: listening.Server, clips: Sequence[Sequence[Message]], i: int, counts_from: float, seconds: float, record: Record
 ) -> Listener:
     clip = clips[i % len(clips)]
-    return Listener(server.url, clip, 37 * i % len(clip), counts_from, counts_from + seconds, record)
+    return Listener(server.url, clip, i % 2 == 0, 37 * i % len(clip), counts_from, counts_from + seconds, record)
 
 
 async def _listen(server: listening.Server, crowd: Sequence[Listener], record: Record, counts_from: float, seconds: float) -> Load:
@@ -222,6 +238,9 @@ def row(load: Load, idle: int) -> list[str]:
         str(load.listeners),
         number(load.lag(0.5), 2),
         number(load.lag(0.95), 2),
+        number(len(load.record.named) / -(-load.listeners // 2), 2),
+        number(float(np.median(load.record.named or [math.nan])), 2),
+        str(load.record.claims),
         str(load.record.errors),
         number(cpu_milliseconds(load), 1),
         *(number(value) for value in probes),
@@ -231,7 +250,8 @@ def row(load: Load, idle: int) -> list[str]:
     ]
 
 
-HEAD = ["listeners", "lag s", "95 %", "errors", "CPU ms", "loop ms", "95 %", "longest", "own MB", "a listener", "played ms"]
+HEAD = ["listeners", "lag s", "95 %", "named", "after s", "false", "errors", "CPU ms", "loop ms", "95 %", "longest"]
+HEAD += ["own MB", "a listener", "played ms"]
 
 
 def parse() -> argparse.Namespace:

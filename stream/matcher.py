@@ -1,8 +1,9 @@
 """Peaks -> answers, while the sound goes on.
 
-The matcher looks at what was heard on a fixed grid of frames, so that its answers depend on the sound alone. At each look the new peaks
-are hashed and looked up, once; the hits of the last seconds vote; the best candidates, and those of the look before, are judged by the
-constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few candidates.
+The matcher looks at what was heard on a fixed grid of frames, so that its answers depend on the sound alone, as long as it is heard in
+time. At each look the new peaks are hashed and looked up, once; the hits of the last seconds vote; the best candidates, and those of the
+look before, are judged by the constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few
+candidates.
 """
 
 from dataclasses import dataclass, replace
@@ -21,18 +22,20 @@ from core.warps import DECOYS, WARPS
 from stream.claims import Claims, shared
 from stream.events import End, Guesses, Lost, Match
 from stream.jury import Jury, Ranking, best_now, distinct
-from stream.search import CALM_BUDGET, HIT_FRAMES, THOROUGH_BUDGET, Search
+from stream.search import HIT_FRAMES, SPARING_BUDGET, THOROUGH_BUDGET, Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
 PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has changed, up to which a look comes after so many times as long
+PUNCTUAL_SECONDS = 0.15  # by which sound may be heard late with nothing changed
+LATE_PACE = 32.0  # seconds from a look to the next at least, for each second that it is heard later than that
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
-CALM_NOMINEES = 16  # of these, when nothing has changed for long
+SPARING_NOMINEES = 16  # of these, when little is to be spent
 WARP_NOMINEES = 6  # from each warp
 LIVE_WARPS = 1  # tried at a look, in turn
 SEARCH_PAUSE = 3 * HIT_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
-THOROUGH_PAUSE = 6 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one, when nothing has changed for long: 1.4 s
+THOROUGH_PAUSE = 6 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one, when little is to be spent: 1.4 s
 WARPS_AT_ONCE = 4  # before it is seen whether they suffice
 SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
@@ -79,6 +82,7 @@ class Matcher:
         self._thorough_at = 0  # frame of the last thorough one
         self._is_clear = True  # whether a quick one was enough at the last look
         self._turn = 0  # of the warps
+        self._apart = 0  # frames from a look to the next at least, as the sound is heard late
         self._duration = np.inf  # seconds of all sound, once it is known
 
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
@@ -90,18 +94,24 @@ class Matcher:
             events += self._look_at(now, self._claims.allowance(now), self._warps) if now == self._next_look() else self._again(now)
         return events
 
+    def late(self, seconds: float) -> None:
+        """The sound is heard so much later than it came. Whoever has too much to do looks less often, rather than later and later."""
+        apart = min(LATE_PACE * max(0.0, seconds - PUNCTUAL_SECONDS), HIT_FRAMES * self.params.frame_seconds)
+        self._apart = round(apart / self.params.frame_seconds)
+
     @property
     def due(self) -> int:
         """The frame of the next look or report: nothing happens before its peaks are decided."""
         return min(self._next_look(), self._told + max(self._look, REPORT))
 
-    def _is_calm(self) -> bool:
-        return self._now - self._claims.changed >= self._jury.window
+    def _is_sparing(self) -> bool:
+        """Whether to spend little on a look: nothing has changed for long, or there is no time."""
+        return self._apart > 0 or self._now - self._claims.changed >= self._jury.window
 
     def _next_look(self) -> int:
         unchanged = (self._now - self._claims.changed) * self.params.frame_seconds
         pace = next(times for seconds, times in PACES if unchanged < seconds)
-        return self._now + max(self._look, pace * LIVE_LOOK)
+        return max(self._now + max(self._look, pace * LIVE_LOOK, self._apart), self._told + 1)  # never back, when it is late no longer
 
     def _again(self, now: int) -> list[Event]:
         """The last report, a little later."""
@@ -149,23 +159,25 @@ class Matcher:
 
     def _plain(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Those watched, and those that plain hits nominate, if need be: none while what is claimed goes on, and is looked for elsewhere
-        only now and then; quick ones, if these were more than enough at the last look, or all is calm and thorough ones came before."""
+        only now and then; quick ones, if these were more than enough at the last look, or thorough ones came before and little is to be
+        spent."""
         if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
             judged, best = self._ranked(look, watched[:FOLLOWED])
             if self._claims.is_for(best.track) and best.is_sure(SPARE_BITS):
                 return judged, best
         self._searched = look.now
-        is_enough = self._is_calm() and look.now - self._thorough_at < THOROUGH_PAUSE
+        is_enough = self._is_sparing() and look.now - self._thorough_at < THOROUGH_PAUSE
         if self._is_clear or is_enough:
             judged, best = self._with(look, watched, self._search.quick(look.now, NOMINEES))
             if best.is_sure(SPARE_BITS) or is_enough:
                 return judged, best
         self._thorough_at = look.now
-        return self._with(look, watched, self._search.thorough(look.now, NOMINEES, CALM_BUDGET if self._is_calm() else THOROUGH_BUDGET))
+        budget = SPARING_BUDGET if self._is_sparing() else THOROUGH_BUDGET
+        return self._with(look, watched, self._search.thorough(look.now, NOMINEES, budget))
 
     def _with(self, look: Look, watched: Candidates, nominees: Candidates) -> tuple[Judged, Ranking]:
-        """Those watched, and the nominees; when nothing has changed for long the last of these only if one of the others is sure."""
-        first = CALM_NOMINEES if self._is_calm() else NOMINEES
+        """Those watched, and the nominees; when little is to be spent the last of these only if one of the others is sure."""
+        first = SPARING_NOMINEES if self._is_sparing() else NOMINEES
         judged, best = self._ranked(look, watched, nominees[:first])
         if len(nominees) <= first or not best.is_sure():
             return judged, best

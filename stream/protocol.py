@@ -139,6 +139,11 @@ class Session:
             return 0
         return max(0, self._recognizer.wanted * self._frame_bytes - self._waiting_bytes)
 
+    def late(self, seconds: float) -> None:
+        """What is received came so much earlier: to be said between messages, for answers that come in time again."""
+        if self._recognizer:
+            self._recognizer.late(seconds)
+
     def interrupt(self) -> list[Reply]:
         """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""
         if self.closed or not self._recognizer:

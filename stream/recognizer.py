@@ -66,6 +66,11 @@ class Recognizer:
         f = self._fingerprinter
         return self._matcher.finish(f.finish(), f.levels, f.upto, self._samples / self._sample_rate)
 
+    def late(self, seconds: float) -> None:
+        """The sound is heard so much later than it came: the more that is, the less often anything new is looked for."""
+        self._matcher.late(seconds)
+        self._fingerprinter.wait_for(self._matcher.due)
+
     @property
     def wanted(self) -> int:
         """How many more samples have to be fed, at least, until something can happen."""

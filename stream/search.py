@@ -13,7 +13,7 @@ HIT_FRAMES = 172  # for which a hit can vote: 4.0 s
 QUICK_FAN = 4  # earlier peaks that a peak is paired with in a quick look-up, of peaks as strong as a reference's
 QUICK_BUDGET = 850  # postings read for a frame of sound at most
 THOROUGH_BUDGET = 2_300  # the same with a query's own fan, and all its peaks
-CALM_BUDGET = 900  # the same, when nothing has changed for long
+SPARING_BUDGET = 900  # the same, when little is to be spent
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
 WARP_BUDGET = 35_000  # postings read for a warp at most
 

@@ -216,7 +216,7 @@ def test_the_knee_is_found(limit: int, start: int) -> None:
 
 
 def test_the_lag_is_counted_from_the_message_that_ended_what_was_needed() -> None:
-    listener = load.Listener("", [b""], 0, 0.0, 0.0, load.Record(), sent=[0.1, 0.2, 0.3])
+    listener = load.Listener("", [b""], True, 0, 0.0, 0.0, load.Record(), sent=[0.1, 0.2, 0.3])
     assert [listener._needed(elapsed) for elapsed in (0.05, 0.1, 0.1004, 0.15, 0.3, 0.9)] == [0, 0, 0, 1, 2, 2]
 
 

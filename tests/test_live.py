@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from starlette.applications import Starlette
@@ -34,6 +35,9 @@ class Echo:
 
     def __init__(self, index, sample_rate, constellation):
         self.threads = set()
+
+    def late(self, seconds):
+        pass
 
     def feed(self, pcm):
         assert threading.current_thread() is not threading.main_thread()
@@ -214,9 +218,14 @@ def test_a_silent_line_is_closed(serve):
 class Slow(Echo):
     """Takes twice as long as the sound for its first second, and then a tenth."""
 
+    told_late: ClassVar[list[float]] = []
+
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.samples = 0
+
+    def late(self, seconds):
+        self.told_late.append(seconds)
 
     def feed(self, pcm):
         time.sleep(len(pcm) / RATE * (2 if self.samples < RATE else 0.1))
@@ -245,6 +254,7 @@ def test_a_server_that_is_late_says_so_reports_less_and_catches_up(serve, monkey
     assert all(event["samples"] < 0 for event in late)  # a report that is overtaken in its own step is dropped,
     assert len(guesses) < 2 * blocks
     assert guesses[-1]["lag"] < late[-1]["lag"]  # and it recovers
+    assert {round(seconds, 3) for seconds in Slow.told_late} >= {event["lag"] for event in guesses}  # the recogniser knows
 
 
 def test_a_fast_sender_waits_and_loses_nothing(serve):

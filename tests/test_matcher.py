@@ -13,7 +13,7 @@ from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.index import Index
 from stream import End, Guesses, Match, Matcher, Recognizer
-from stream.matcher import SEARCH_PAUSE
+from stream.matcher import PUNCTUAL_SECONDS, REPORT, SEARCH_PAUSE
 from stream.search import HIT_FRAMES, QUICK_FAN
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
@@ -371,6 +371,38 @@ def test_ten_minutes_cost_ten_times_one(tmp_path):
     assert calls.max() <= 1.05 * calls.min()
     assert hashes.max() <= 1.05 * hashes.min()
     assert max(kept) <= 1.1 * kept[0]
+
+
+def test_who_is_heard_late_is_looked_at_less_often_and_told_as_often(index):
+    def told(late):
+        """The events of unknown music that is heard so late from its middle on, and what that half asked for."""
+        ledger = Ledger(index)
+        recognizer = Recognizer(ledger, RATE)
+        pcm = unknown_music(20)
+        recognizer.feed(pcm[: len(pcm) // 2])
+        ledger.take()
+        recognizer.late(late)
+        return recognizer.feed(pcm[len(pcm) // 2 :]), ledger.take()
+
+    events, (calls, _, stretches) = told(0.0)
+    assert told(PUNCTUAL_SECONDS)[0] == events
+    late_events, (late_calls, _, late_stretches) = told(0.5)
+    assert late_calls < 0.6 * calls
+    assert late_stretches < 0.6 * stretches
+    times = [event.elapsed for event in late_events if isinstance(event, Guesses)]
+    assert max(np.diff(times)) <= 1.01 * REPORT * index.params.frame_seconds
+
+
+def test_what_is_heard_late_is_claimed_all_the_same_and_once_in_time_as_ever(index):
+    recognizer = Recognizer(index, RATE)
+    recognizer.late(100.0)
+    events = recognizer.feed(clip(1, 2, 12))
+    recognizer.late(0.0)
+    events += recognizer.feed(clip(2, 2, 12))
+    assert claims(events) == [("match", 2), ("lost", 2), ("match", 3)]
+    claimed = [event.elapsed for event in events if isinstance(event, Match)]
+    assert claimed[0] <= 2 * HIT_FRAMES * index.params.frame_seconds + 1
+    assert claimed[1] <= 12 + 4
 
 
 def test_nothing_heard_has_an_end(index):

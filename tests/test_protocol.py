@@ -34,6 +34,10 @@ class Counter:
     def __init__(self, index, sample_rate, constellation):
         self.heard = np.zeros(0, np.float32)
         self.constellation = constellation
+        self.seconds_late = 0.0
+
+    def late(self, seconds):
+        self.seconds_late = seconds
 
     def feed(self, pcm):
         self.heard = np.concatenate([self.heard, pcm])
@@ -261,6 +265,14 @@ def test_the_seconds_heard(session):
     session.receive(start(channels=2))
     session.receive(bytes(8000 * 2 * 2 // 4))
     assert session.heard == 0.25
+
+
+def test_how_late_it_is_heard_is_passed_on(session):
+    session.late(1.0)  # there is nobody yet who could hear late
+    session.receive(start())
+    assert session._recognizer.seconds_late == 0.0
+    session.late(0.5)
+    assert session._recognizer.seconds_late == 0.5
 
 
 def test_an_interruption_brings_the_end(session):

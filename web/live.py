@@ -25,7 +25,7 @@ logger = logging.getLogger("earprint.web")
 
 RETRY = {"Retry-After": "30"}
 STEP_SECONDS = 1.0  # of sound, after which others get their turn
-LATE_SECONDS = 0.5  # of lag, from which on a step makes one report
+LATE_SECONDS = 0.25  # of lag, from which on a step makes one report
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,7 @@ class Listening:
                 replies, more = await self._state.ears.run(partial(self._step, parts))
             self._state.metrics.step.observe(time.perf_counter() - begin)
             self._state.metrics.heard.inc(self._session.heard - before)
+            self._session.late(self._lag.after(self._session.heard))
             await self._say(replies)
         if self._gone:
             raise WebSocketDisconnect(1006)
