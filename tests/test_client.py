@@ -7,12 +7,11 @@ import shutil
 import socket
 import threading
 import time
-from contextlib import contextmanager
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-import uvicorn
+from served import running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.server import serve as serve_websocket
@@ -21,33 +20,10 @@ from core.audio import AudioFile
 from core.errors import EarprintError
 from stream import protocol
 from stream.matcher import PUNCTUAL_SECONDS
-from web.app import create_app
 from web.client import cut, listen, s16le
 from web.settings import Settings
 
 SENT, SENT_BYTES = 64, 1 << 20  # messages: more than two sockets of Linux hold
-
-
-
-@contextmanager
-def running(settings):
-    """A server in a thread; yields its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(settings), log_level="error", ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=2**22
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import EarprintError
 from web import serving
+from web.protocols import Http, WebSocket
 from web.serving import Tls
 from web.settings import Settings
 
@@ -54,6 +55,12 @@ def test_urls():
         port = listener.getsockname()[1]
         assert serving.url_of("127.0.0.1", listener, Tls()) == f"http://127.0.0.1:{port}"
         assert serving.url_of("::1", listener, Tls(Path("key"), Path("cert"))) == f"https://[::1]:{port}"
+
+
+def test_connections_are_bounded():
+    config = serving.config_of(Settings(), Tls())
+    config.load()
+    assert (config.http_protocol_class, config.ws_protocol_class) == (Http, WebSocket)
 
 
 class TestTls:

@@ -22,6 +22,7 @@ FAREWELL_SECONDS = 2.5  # for listeners to take their `end`
 REQUEST_SECONDS = 1  # for other requests, after that
 EXIT_SECONDS = 4.0  # then the process ends, whatever it does; what is not committed by then never was
 KILL_SECONDS = 4.4  # until a worker is killed that has not managed even that
+MEMORY = "/dev/shm"  # Linux's; numbers that workers share are mapped files, and on a disk that is full to write to one ends the process
 WORKER_SECONDS = 1.0  # between two starts of a worker: one that cannot live shall not take all the time there is
 
 spawn = get_context("spawn")
@@ -64,7 +65,7 @@ def serve(config: uvicorn.Config, listener: socket.socket) -> None:
 
 def serve_by_workers(listeners: list[socket.socket], make_config: Callable[[], uvicorn.Config]) -> None:
     """A process for each listener. `make_config` is called in each."""
-    with TemporaryDirectory(prefix="earprint-metrics-") as folder:
+    with TemporaryDirectory(prefix="earprint-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
         os.environ[metrics.SHARED] = folder
         _Workers(listeners, make_config).run()
 

@@ -102,7 +102,8 @@ def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
     return uvicorn.Config(
         partial(_application, settings),
         factory=True,
-        ws="websockets-sansio",
+        http="web.protocols:Http",
+        ws="web.protocols:WebSocket",
         ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
         ws_max_size=settings.message_bytes + MESSAGE_SPARE,
         ws_ping_interval=None,  # an answer to a ping waits behind unread sound; the idle time-out finds who is gone
