@@ -280,9 +280,9 @@ def test_too_much_sound_for_a_file(client, music, monkeypatch):
     assert failed == {"name": "long.flac", "error": "long.flac: more than 0.005 hours of sound; cut it into shorter files"}
 
 
-@pytest.mark.parametrize("path", ["/predict", "/upload"])
-def test_too_many_files_at_once(client, music, path):
-    turns = client.app_state["turns"]
+@pytest.mark.parametrize(("path", "name"), [("/predict", "identifying"), ("/upload", "learning")])
+def test_too_many_files_at_once(client, music, path, name):
+    turns = client.app_state[name]
     with ExitStack() as others:
         for _ in range(turns.places):
             others.enter_context(turns.place())

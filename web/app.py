@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
@@ -82,17 +82,18 @@ async def _lifespan(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     yield shared
     watching.cancel()
     await run_in_threadpool(library.ingest.close)  # a file that is being decoded is given up: nothing of it is kept
-    if await _quiet(shared["ears"], shared["turns"], warming):
+    if await _quiet(shared, warming):
         await run_in_threadpool(library.close)
 
 
-async def _quiet(ears: Ears, turns: Turns, warming: "asyncio.Task[None]") -> bool:
+async def _quiet(shared: Mapping[str, Any], warming: "asyncio.Task[None]") -> bool:
     """Waits until no thread uses the index any more, which cannot be closed before. False when that takes too long."""
-    threads = anyio.to_thread.current_default_thread_limiter()
+    limiters = [anyio.to_thread.current_default_thread_limiter(), shared["edits"]]
+    turns = [shared["learning"], shared["identifying"]]
     with suppress(TimeoutError):
         async with asyncio.timeout(QUIET_SECONDS):
-            await asyncio.to_thread(ears.close)
-            while not warming.done() or turns.working or threads.borrowed_tokens:
+            await asyncio.to_thread(shared["ears"].close)
+            while not warming.done() or any(it.working for it in turns) or any(it.borrowed_tokens for it in limiters):
                 await asyncio.sleep(0.01)
             return True
     logger.warning("something is still running; what it has not committed is lost")
@@ -111,7 +112,9 @@ def _shared(settings: Settings, library: Library) -> dict[str, Any]:
         "metrics": Metrics(library.index.stats),
         "ears": Ears(ears),
         "audience": Audience(),
-        "turns": Turns(settings.decodes, settings.decodes_waiting),
+        "identifying": Turns(settings.decodes, settings.decodes_waiting),
+        "learning": Turns(settings.decodes, settings.decodes_waiting),  # its own, as who writes may have to wait for long, as for `rebuild`
+        "edits": anyio.CapacityLimiter(1),  # of whom the index takes one at a time
     }
 
 

@@ -21,14 +21,14 @@ async def upload(request: Request) -> Response:
     """All files are taken before the first is learned, so that a request that is refused has changed nothing."""
     settings = request.state.settings
     limits = {"file_bytes": settings.upload_bytes, "all_bytes": settings.request_bytes}
-    request.state.turns.check()
+    request.state.learning.check()
     async with received(request, request.state.library.arriving(), **limits) as files:
         return await _learn_all(request, files)
 
 
 async def demo(request: Request) -> Response:
     """Adds the demo tracks, as if somebody had sent them."""
-    turns = request.state.turns
+    turns = request.state.learning
     async with in_threads(request.state.library.arriving()) as folder:
         with turns.place():
             paths = await turns.run(write_demo, folder, DEMO_TRACKS, DEMO_SECONDS)
@@ -37,8 +37,8 @@ async def demo(request: Request) -> Response:
 
 async def _learn_all(request: Request, files: list[Received]) -> Response:
     state = request.state
-    with state.turns.place():
-        results = [await state.turns.run(_learn, request, file) for file in files]
+    with state.learning.place():
+        results = [await state.learning.run(_learn, request, file) for file in files]
     for result in results:
         state.metrics.uploads.labels(result.status).inc()
     learned = {s: [r.track.to_json() for r in results if r.status == s] for s in ("added", "known")}
@@ -49,14 +49,15 @@ async def _learn_all(request: Request, files: list[Received]) -> Response:
 async def predict(request: Request) -> Response:
     settings = request.state.settings
     limits = {"file_bytes": settings.upload_bytes, "all_bytes": settings.upload_bytes}
-    request.state.turns.check()
+    turns = request.state.identifying
+    turns.check()
     async with received(request, request.state.library.arriving(), **limits) as files:
         if len(files) > 1:
             raise ApiError(400, "too_many_files", "send one file at a time")
         begin = time.perf_counter()
         try:
-            with request.state.turns.place():
-                answer = await request.state.turns.run(_identify, request, files[0])
+            with turns.place():
+                answer = await turns.run(_identify, request, files[0])
         finally:
             if settings.keep_queries:
                 await run_in_threadpool(_keep, files[0], settings.data / "query")

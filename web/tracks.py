@@ -2,15 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from core.errors import MissingError
+from core.index import Track
 from core.library import Library
 from web.errors import ApiError
 from web.uploads import body_of
@@ -81,17 +85,22 @@ class OneTrack(HTTPEndpoint):
 
     async def patch(self, request: Request) -> Response:
         changes = _changes(await small_body(request))
-        edited = await run_in_threadpool(request.state.library.edit, _id(request), **changes)
+        edited = await _edit(request, partial(request.state.library.edit, **changes))
         return JSONResponse(edited.to_json())
 
     async def delete(self, request: Request) -> Response:
-        await run_in_threadpool(request.state.library.remove, _id(request))
+        await _edit(request, request.state.library.remove)
         return Response(status_code=204)
 
 
 async def restore(request: Request) -> Response:
-    restored = await run_in_threadpool(request.state.library.restore, _id(request))
+    restored = await _edit(request, request.state.library.restore)
     return JSONResponse(restored.to_json())
+
+
+async def _edit(request: Request, change: Callable[[int], Track]) -> Track:
+    """Not in one of the threads that all who read share: it may have to wait for another writer, such as `rebuild`."""
+    return await anyio.to_thread.run_sync(change, _id(request), limiter=request.state.edits)
 
 
 def _id(request: Request) -> int:
