@@ -196,9 +196,10 @@ def test_guessing_the_token_is_slow(stranger):
     assert codes == [401, 401, 401, 429, 429]
 
 
-def test_with_each_request_too(stranger):
+@pytest.mark.parametrize("path", ["/tracks", "/nothing", "/static/favicon.svg", "/vendor/nothing"])
+def test_with_each_request_too(stranger, path):
     wrong = {"authorization": "Bearer wrong"}
-    codes = [stranger.get("/tracks", headers=wrong | ELSEWHERE).status_code for _ in range(5)]
+    codes = [stranger.get(path, headers=wrong | ELSEWHERE).status_code for _ in range(5)]
     assert codes == [401, 401, 401, 429, 429]
 
 

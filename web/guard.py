@@ -57,9 +57,9 @@ def _member(connection: HTTPConnection) -> bool:
 
 
 def _count(connection: HTTPConnection, *, costly: bool) -> None:
-    """Raises ApiError for an address that asks for too much."""
+    """Raises ApiError for an address that asks for too much. A page's files cost nothing; a token that is tried on one does."""
     address, state = client_of(connection), connection.state
-    if address is None or connection.scope["path"].startswith(FILES):
+    if address is None or (connection.scope["path"].startswith(FILES) and not costly):
         return
     seconds = state.requests.wait(address) or (costly and state.work.wait(address))
     if seconds:
