@@ -109,8 +109,8 @@ class Session:
         self._index = index
         self._limits = limits
         self._sample_rate = 1
-        self._frame_bytes = self._step_bytes = self._waiting_bytes = 0
-        self._waiting: list[bytes] = []  # fewer bytes than `wanted`: to decode each small message would cost more than to hear it
+        self._frame_bytes = self._step_bytes = 0
+        self._waiting = bytearray()  # fewer bytes than `wanted`: to decode each small message would cost more than to hear it
         self._pcm: Pcm | None = None
         self._recognizer: Recognizer | None = None
 
@@ -137,7 +137,7 @@ class Session:
         """How many more bytes of sound have to come, at least, until there can be a reply: fewer may as well wait for each other."""
         if self.closed or not self._recognizer:
             return 0
-        return max(0, self._recognizer.wanted * self._frame_bytes - self._waiting_bytes)
+        return max(0, self._recognizer.wanted * self._frame_bytes - len(self._waiting))
 
     def late(self, seconds: float) -> None:
         """What is received came so much earlier: to be said between messages, for answers that come in time again."""
@@ -187,8 +187,7 @@ class Session:
         if not self._recognizer:
             raise _Refusal("wrong_order", POLICY, "start must come before the sound")
         enough = len(data) >= self.wanted
-        self._waiting.append(data)
-        self._waiting_bytes += len(data)
+        self._waiting += data
         if enough:
             yield from self._hear()
 
@@ -202,8 +201,8 @@ class Session:
                 raise _Refusal("silence", POLICY, f"nothing but silence for {self._limits.silence_seconds:g} s")
 
     def _take(self) -> bytes:
-        data = b"".join(self._waiting)
-        self._waiting, self._waiting_bytes = [], 0
+        data = bytes(self._waiting)
+        self._waiting.clear()
         return data
 
     def _feed(self, data: bytes) -> list[Reply]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from web.inbox import WAITING_BYTES, Inbox, Lag
+from web.inbox import WAITING_BYTES, WAITING_MESSAGES, Inbox, Lag
 
 
 def test_messages_come_out_in_order_and_all_at_once():
@@ -31,6 +31,36 @@ def test_a_fast_sender_waits_for_room():
         assert len(inbox.take()) == 2
         await asyncio.wait_for(waiting, 1)
         assert inbox.take() == [b"more"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("message", [b"", b"1", ""])
+def test_so_does_a_sender_of_many_messages_that_hold_little(message):
+    async def run():
+        inbox = Inbox()
+        for _ in range(WAITING_MESSAGES):
+            await asyncio.wait_for(inbox.put(message), 1)
+        waiting = asyncio.create_task(inbox.put(b"more"))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        assert len(inbox.take()) == WAITING_MESSAGES
+        await asyncio.wait_for(waiting, 1)
+        assert inbox.take() == [b"more"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_so_many_are_worth_a_step_before_there_is_enough_sound(late):
+    async def run():
+        inbox = Inbox()
+        waiting = None if late else asyncio.create_task(inbox.wait(wanted=WAITING_BYTES))
+        await asyncio.sleep(0)
+        for _ in range(WAITING_MESSAGES):
+            assert late or not waiting.done()
+            await inbox.put(b"")
+        await asyncio.wait_for(waiting or inbox.wait(wanted=WAITING_BYTES), 1)
 
     asyncio.run(run())
 

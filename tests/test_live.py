@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 from stream import protocol
 from web.app import doors_of
 from web.guard import Guard
+from web.inbox import WAITING_MESSAGES
 from web.live import LATE_SECONDS, Audience, Ears, listen
 from web.metrics import Metrics
 from web.settings import Settings
@@ -267,6 +268,16 @@ def test_a_fast_sender_waits_and_loses_nothing(serve):
         while not events or events[-1]["type"] != "end":
             events.append(socket.receive_json())
     assert "error" not in {event["type"] for event in events}
+
+
+def test_messages_without_sound_are_taken_and_say_nothing(serve, monkeypatch):
+    monkeypatch.setattr(Echo, "wanted", 1000)
+    with serve().websocket_connect("/listen") as socket:
+        socket.send_text(START)
+        for _ in range(3 * WAITING_MESSAGES):
+            socket.send_bytes(b"")
+        socket.send_bytes(bytes(2000))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["ready", "guesses"]
 
 
 def hearing(client, sound=b"\x00\x40" * 800):

@@ -1,6 +1,7 @@
 """The protocol as transcripts: what a client sends, and what it gets back. A stand-in for the recogniser counts."""
 
 import json
+import tracemalloc
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -306,6 +307,18 @@ def test_the_bytes_that_are_wanted(session, monkeypatch):
     assert session.wanted == 5 * 2 * 4 - 3
     session.receive(STOP)
     assert session.wanted == 0
+
+
+@pytest.mark.parametrize("message", [b"", b"12"])
+def test_small_messages_cost_no_more_than_their_bytes(session, monkeypatch, message):
+    monkeypatch.setattr(Counter, "wanted", 1 << 20)
+    session.receive(start())
+    tracemalloc.start()
+    for _ in range(20_000):
+        session.receive(message)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2 * 20_000 * len(message) + 20_000
 
 
 @pytest.mark.parametrize("end", [lambda session: session.receive(STOP), Session.interrupt])

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable
 
 WAITING_BYTES = 1 << 17  # of messages that may wait; 1.5 s of a microphone at 44.1 kHz
+WAITING_MESSAGES = 1_000  # that may wait, however small: an empty one costs memory, too
 
 
 class Inbox:
-    """Messages in order. Full after `WAITING_BYTES`: then nothing is read, and a fast sender is slowed down by its own network.
+    """Messages in order. Full with so many bytes or messages: then nothing is read, and a fast sender is slowed down by its own network.
 
     While a busy server lets them wait they add up, so that the next step takes them all at once: the later it is, the less a second
     of sound costs. And sound of which there is too little to say anything waits for more.
@@ -32,21 +33,25 @@ class Inbox:
         self._latest = self._clock()
         self._waiting.append(message)
         self._bytes += len(message)
-        if self._bytes >= WAITING_BYTES:
+        if self._bytes >= WAITING_BYTES or len(self._waiting) >= WAITING_MESSAGES:
             self._room.clear()
-        if isinstance(message, str) or self._bytes >= self._wanted:
+        if isinstance(message, str) or self._enough():
             self._arrived = self._arrived if self._some.is_set() else self._latest
             self._some.set()
 
     async def wait(self, wanted: int = 0) -> float | None:
-        """Until there is a text, or so many bytes, or `wake` is called. When they had come, if they had to be waited for."""
+        """Until there is a text, or so many bytes, or no room, or `wake` is called. When they had come, if they had to be waited for."""
         self._wanted = min(wanted, WAITING_BYTES)
-        if self._waiting and self._bytes >= self._wanted:
+        if self._waiting and self._enough():
             self._some.set()
         if self._some.is_set():
             return None
         await self._some.wait()
         return self._arrived
+
+    def _enough(self) -> bool:
+        """For a step. Without room for more that is whatever there is, or it would wait for ever."""
+        return self._bytes >= self._wanted or not self._room.is_set()
 
     def wake(self) -> None:
         self._some.set()
