@@ -87,7 +87,7 @@ def requests():
     """Each route with each of its methods, and paths that there are not."""
     for route in ROUTES:
         for method in route.methods or ("GET", "PATCH", "DELETE"):
-            yield method, route.path.replace("{id:int}", "1")
+            yield method, route.path.replace("{id:track}", "1")
     yield from (("POST", "/nothing"), ("PUT", "/tracks/1"), ("DELETE", "/"), ("POST", "/upload/"))
 
 

@@ -43,7 +43,7 @@ def test_a_request_is_a_line(client, lines):
         "message": "answered",
         "request": GIVEN,
         "method": "GET",
-        "route": "/tracks/{id:int}",
+        "route": "/tracks/{id:track}",
         "status": 200,
     }
 

@@ -138,7 +138,7 @@ def test_delete_and_restore(client, track, music):
     assert client.get("/tracks").json()["total"] == len(music)
 
 
-@pytest.mark.parametrize("id", [0, MISSING, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, 10**30])
+@pytest.mark.parametrize("id", [0, MISSING, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, 10**30, "1" * 5000])
 def test_no_such_track(client, id):
     path = f"/tracks/{id}"
     assert error(client.get(path), 404) == "not_found"

@@ -98,9 +98,9 @@ SMALLER = Middleware(GZipMiddleware, compresslevel=6)  # for text; sound does no
 ROUTES = [
     Route("/", page, middleware=[SMALLER]),
     Route("/tracks", tracks.tracks),
-    Route("/tracks/{id:int}", tracks.OneTrack),
-    Route("/tracks/{id:int}/restore", tracks.restore, methods=["POST"]),
-    Route("/tracks/{id:int}/audio", tracks.audio),
+    Route("/tracks/{id:track}", tracks.OneTrack),
+    Route("/tracks/{id:track}/restore", tracks.restore, methods=["POST"]),
+    Route("/tracks/{id:track}/audio", tracks.audio),
     Route("/upload", files.upload, methods=["POST"]),
     Route("/predict", files.predict, methods=["POST"]),
     Route("/login", login, methods=["POST"]),

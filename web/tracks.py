@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -74,6 +75,15 @@ async def tracks(request: Request) -> Response:
 def listing(library: Library, query: Query) -> dict[str, Any]:
     found = library.index.tracks(search=query.search, sort=query.sort, limit=query.limit, after=query.after)
     return {"tracks": [track.to_json() for track in found.tracks], "next": found.next, "total": found.total}
+
+
+class TrackNumber(IntegerConvertor):
+    """In paths. Starlette's own takes any number of digits, of which Python reads 4,300: more would be an error of ours."""
+
+    regex = f"[0-9]{{1,{len(str(MAX_ID))}}}"
+
+
+register_url_convertor("track", TrackNumber())
 
 
 class OneTrack(HTTPEndpoint):
