@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from tests.disks import fill, full_disk
 from web.errors import HANDLERS, ApiError
 from web.settings import Settings
-from web.uploads import FORM_BYTES, clean_name, received
+from web.uploads import FORM_BYTES, NAME_BYTES, clean_name, received
 
 FILE_BYTES, ALL_BYTES = 100_000, 250_000
 MULTIPART = {"content-type": "multipart/form-data; boundary=xyz"}
@@ -81,6 +81,36 @@ def test_any_chunks_are_the_same_body(client):
     for size in (1, 3, 70, len(body)):
         chunks = (body[begin : begin + size] for begin in range(0, len(body), size))
         assert client.post("/", content=chunks, headers=MULTIPART).json()["sizes"] == {"a.wav": 5000}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"--xyz\r\n\r\n\r\n",
+        b'--xyz\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n',
+        b'--xyz\r\nContent-Disposition: form-data; name="file"\r\n\r\nno file\r\n',
+    ],
+)
+def test_a_form_of_tiny_parts_is_not_read_to_its_end(tmp_path, part):
+    taken = []
+
+    async def receive():
+        taken.append(part * 100)
+        return {"type": "http.request", "body": taken[-1], "more_body": True}
+
+    async def take():
+        async with received(Request(SCOPE, receive), place(tmp_path), file_bytes=FILE_BYTES, all_bytes=1 << 30):
+            pass
+
+    with pytest.raises(ApiError, match="at most 65536 bytes are taken besides files") as refused:
+        asyncio.run(take())
+    assert (refused.value.status_code, refused.value.code) == (413, "too_large")
+    assert sum(map(len, taken)) <= FORM_BYTES + len(taken[-1])
+
+
+def test_many_files_may_have_long_names(client):
+    files = [("file", ("x" * NAME_BYTES, b""))] * 300
+    assert client.post("/", files=files).json()["files"] == 300
 
 
 @pytest.mark.parametrize("files", [{}, {"other": ("a.wav", b"1")}, {"file": ("", b"")}])

@@ -18,7 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 from web.errors import ApiError
 
 FIELD = "file"
-FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to the files
+FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to the files,
+HEAD_BYTES = 1024  # and so much more for each: reading tiny parts costs far more than their bytes
 NAME_BYTES = 200  # of a file name; file systems allow 255
 MOST_FILES = 1_000  # in a request: empty ones cost no bytes, but each has its place on the disk
 
@@ -125,9 +126,9 @@ def _disk_full(error: OSError) -> Exception:
 
 
 class _Form:
-    """Callbacks of the multipart parser: the parts named `file` go to files, all others are skipped.
+    """Callbacks of the multipart parser: the parts named `file` go to files, all others are skipped, and there may be little of them.
 
-    State: the part's headers as they come, and the file that is being written, None between files.
+    State: the part's headers as they come, the file that is being written, None between files, and the bytes that went into none.
     """
 
     def __init__(self, boundary: bytes, folder: Path, file_bytes: int) -> None:
@@ -136,6 +137,7 @@ class _Form:
         self._folder, self._limit = folder, file_bytes
         self._header = self._value = self._disposition = b""
         self._file: BinaryIO | None = None
+        self._other_bytes = 0
         try:
             self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
         except FormParserError as error:
@@ -147,7 +149,11 @@ class _Form:
         return {f"on_{name}": getattr(self, f"_on_{name}") for name in names}
 
     def feed(self, data: bytes) -> None:
+        """Raises ApiError for too much of a file, or of anything else."""
+        self._other_bytes += len(data)
         self._parser.write(data)
+        if self._other_bytes > FORM_BYTES + HEAD_BYTES * len(self.files):
+            raise ApiError(413, "too_large", f"at most {FORM_BYTES} bytes are taken besides files, which are fields named {FIELD}")
 
     def close(self) -> None:
         if self._file:
@@ -187,6 +193,7 @@ class _Form:
             if self._file.tell() + end - start > self._limit:
                 raise _too_large(self._limit)
             self._file.write(data[start:end])
+            self._other_bytes -= end - start
 
     def _on_part_end(self) -> None:
         self.close()
