@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from core.demo import demo_names, write_demo
 from core.errors import StorageError
 from tests.described import DescribedClient
+from tests.disks import fill, full_disk
 from web.app import create_app
 from web.settings import Settings
 
@@ -299,8 +300,39 @@ def test_a_full_disk_is_no_fault_of_the_file_and_names_no_folder(client, music, 
     assert "/srv" not in response.text
 
 
+def test_what_was_added_before_the_disk_was_full_is_told(client, new_song, music, monkeypatch, caplog):
+    learn = client.app_state["library"].add_upload
+
+    def learn_most(path, name, **options):
+        return refuse() if name == "full.flac" else learn(path, name, **options)
+
+    monkeypatch.setattr(client.app_state["library"], "add_upload", learn_most)
+    paths = {"known.flac": music[0], "new.flac": new_song, "full.flac": music[1], "later.flac": music[2]}
+    files = [("file", (name, path.read_bytes())) for name, path in paths.items()]
+    answer = client.post("/upload", files=files).json()
+    (added,) = answer["added"]
+    assert client.get(f"/tracks/{added['id']}").json() == added
+    assert [track["filename"] for track in answer["known"]] == [music[0].name]
+    assert [failed["name"] for failed in answer["failed"]] == ["full.flac", "later.flac"]
+    assert all("disk is full" in failed["error"] and "/srv" not in failed["error"] for failed in answer["failed"])
+    assert caplog.text.count("/srv/earprint") == 1
+    assert error(client.post("/upload", files=[files[0], files[2]]), 507) == "storage"  # nothing was added
+
+
+def test_demo_tracks_for_which_there_is_no_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("web.files.DEMO_TRACKS", 2)
+    monkeypatch.setattr("web.files.DEMO_SECONDS", 6.0)
+    with full_disk(tmp_path / "disk", 8 << 20) as disk, DescribedClient(create_app(Settings(data=disk))) as client:
+        fill(disk, leave=20_000)
+        assert error(client.post("/demo"), 507) == "disk_full"
+        assert not list((disk / "incoming").iterdir())
+        (disk / "filling").unlink()
+        assert len(client.post("/demo").json()["added"]) == 2
+
+
 def refuse(*_, **__):
     raise StorageError("the index in /srv/earprint cannot be written")
+
 
 
 def test_predict_keeps_nothing(client):

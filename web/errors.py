@@ -12,7 +12,7 @@ from core.errors import AudioError, ConflictError, EarprintError, MissingError, 
 
 logger = logging.getLogger("earprint.web")
 
-STATUS = {
+STATUS = {  # kinds of a kind before it
     MissingError: 404,
     ConflictError: 409,
     TooLongError: 413,
@@ -32,7 +32,7 @@ CODE = {
 }
 FOR_THE_OPERATOR = {  # whose words name folders of the server
     VersionError: "the library was rebuilt: the server has to be started again",
-    StorageError: "the server's disk is full or broken: nothing was changed",
+    StorageError: "the server's disk is full or broken: this has changed nothing",
 }
 STATUS_CODE = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "bad_range"}
 
@@ -67,10 +67,20 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 
 def on_earprint_error(request: Request, error: Exception) -> Response:
     """What the engine says is wrong with somebody's input."""
-    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    kind = _kind(error)
+    return error_response(STATUS[kind], CODE[kind], told(error))
+
+
+def told(error: Exception) -> str:
+    """What a sender may know of what the engine says. The rest is for the operator, and goes into the log."""
+    kind = _kind(error)
     if kind in FOR_THE_OPERATOR:
         logger.error("%s", error)
-    return error_response(STATUS[kind], CODE[kind], FOR_THE_OPERATOR.get(kind, str(error)))
+    return FOR_THE_OPERATOR.get(kind, str(error))
+
+
+def _kind(error: Exception) -> type[EarprintError]:
+    return next(kind for kind in STATUS if isinstance(error, kind))
 
 
 BUG = ApiError(500, "internal", "something went wrong on our side")  # no more than that; the log has the traceback

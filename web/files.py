@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core.demo import write_demo
+from core.errors import StorageError, VersionError
 from core.library import Added
 from stream import Answer, identify
-from web.errors import ApiError
+from web.errors import ApiError, told
 from web.uploads import Received, in_threads, received
 
 DEMO_TRACKS, DEMO_SECONDS = 8, 30.0  # each
@@ -38,12 +39,26 @@ async def demo(request: Request) -> Response:
 async def _learn_all(request: Request, files: list[Received]) -> Response:
     state = request.state
     with state.learning.place():
-        results = [await state.learning.run(_learn, request, file) for file in files]
+        results = await _learn_each(request, files)
     for result in results:
         state.metrics.uploads.labels(result.status).inc()
-    learned = {s: [r.track.to_json() for r in results if r.status == s] for s in ("added", "known")}
+    learned = {s: [r.track.to_json() for r in results if r.track and r.status == s] for s in ("added", "known")}
     failed = [{"name": f.name, "error": r.error} for f, r in zip(files, results, strict=True) if r.status == "failed"]
     return JSONResponse({**learned, "failed": failed})
+
+
+async def _learn_each(request: Request, files: list[Received]) -> list[Added]:
+    """What became of each. Where the library fails when something is added already, which has to be told, the rest has failed."""
+    results: list[Added] = []
+    try:
+        for file in files:
+            results.append(await request.state.learning.run(_learn, request, file))
+    except (StorageError, VersionError) as error:
+        if all(result.status != "added" for result in results):
+            raise
+        reason = told(error)
+        results += [Added(file.name, "failed", None, reason) for file in files[len(results) :]]
+    return results
 
 
 async def predict(request: Request) -> Response:

@@ -158,11 +158,12 @@ def _query(name: str, meaning: str, **schema: Any) -> Json:
 
 FORM = "multipart/form-data"
 NO_TRACK = {"404": "There is no such track."}
+NO_ROOM = {"507": "The server's disk is full; nothing was changed."}
 NO_FILE = {
     "400": "There is no file, or no proper form.",
     "413": "More than this server takes.",
     "503": "Too many files are being analysed: `Retry-After` says when to try again.",
-    "507": "The server's disk is full; nothing was changed.",
+    **NO_ROOM,
 }
 LISTING = [
     _query("search", "Words, each of which occurs in the title, artist, album or file name; case does not matter.", default=""),
@@ -210,7 +211,7 @@ PATHS: Json = {
     "/upload": {
         "post": _call("Adds recordings to the library.", _json(_ref("Uploaded")), requestBody=_body(FORM, "Files"), errors=NO_FILE)
     },
-    "/demo": {"post": _call("Adds the demo tracks: short music made from seeds.", _json(_ref("Uploaded")))},
+    "/demo": {"post": _call("Adds the demo tracks: short music made from seeds.", _json(_ref("Uploaded")), errors=NO_ROOM)},
     "/predict": {
         "post": _call(
             "Identifies a recording.",

@@ -56,16 +56,19 @@ async def received(
 
 @asynccontextmanager
 async def in_threads(place: AbstractContextManager[Path]) -> AsyncIterator[Path]:
-    """Enters and leaves in threads, for it may wait for a lock and delete much; leaves it also when the request is cancelled."""
+    """Enters and leaves in threads, for it may wait for a lock and delete much; leaves it also when the request is cancelled.
+
+    Raises ApiError, 507, when there is no room for it, or for what is written there.
+    """
     try:
         folder = await run_in_threadpool(place.__enter__)
+        try:
+            yield folder
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(place.__exit__, None, None, None)
     except OSError as error:
         raise _disk_full(error) from error
-    try:
-        yield folder
-    finally:
-        with anyio.CancelScope(shield=True):
-            await run_in_threadpool(place.__exit__, None, None, None)
 
 
 def _check_length(request: Request, limit: int) -> None:
@@ -98,8 +101,6 @@ async def _read(request: Request, form: "_Form", limit: int) -> None:
             await run_in_threadpool(form.feed, chunk)
     except (ClientDisconnect, FormParserError) as error:
         raise ApiError(400, "bad_multipart", f"the body cannot be read: {str(error) or 'it was cut off'}") from error
-    except OSError as error:
-        raise _disk_full(error) from error
     if not form.complete:
         raise ApiError(400, "bad_multipart", "the body ends before its last boundary")
 
