@@ -52,7 +52,7 @@ class AudioStore:
         except FileNotFoundError as error:
             raise AudioError(f"{filename}: went away while it was read; add it again") from error
         except OSError as error:
-            raise StorageError(f"{self.folder} cannot keep {filename} ({error.strerror}): {ADVICE}") from error
+            raise StorageError(f"{self.folder} cannot keep audio ({error.strerror}): {ADVICE}") from error  # logged, so without a name
         return target
 
     def _make_folder(self) -> None:

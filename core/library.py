@@ -273,8 +273,8 @@ class Library:
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
             return result
-        except StorageError:
-            raise  # the next file would fare no better
+        except StorageError as error:
+            raise StorageError(f"{display_name(path)}: {error}") from error  # the next file would fare no better
         except EarprintError as error:
             return error
 

@@ -1,6 +1,7 @@
 """A library learns files and folders, keeps what it is given, and loses nothing when it is killed."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -370,6 +371,12 @@ def test_a_disk_that_fills_up(songs, tmp_path, shared_ingest):
         assert statuses(library.add(noise, copy=True)) == ["known"] * count + ["added"] * (10 - count)
         for track in library.index.tracks(limit=None).tracks:
             assert file_sha256(library.audio_path(track)) == track.sha256
+
+
+def test_whoever_names_files_is_told_which_cannot_be_kept(library, songs):
+    library.uploads.write_text("I am a file")
+    with pytest.raises(StorageError, match=rf"^{re.escape(str(songs[0]))}: .* cannot keep audio .*make room"):
+        list(library.add(songs, copy=True))
 
 
 def test_names_that_are_not_utf8(library, songs, tmp_path):

@@ -9,6 +9,7 @@ import sys
 import pytest
 from starlette.testclient import TestClient
 
+from core.demo import demo_track, write_audio
 from web.app import create_app
 from web.logs import ID_HEADER, Line, config, request_id
 from web.settings import Settings
@@ -63,16 +64,21 @@ def test_a_number_that_may_be_anything_is_not_taken_over(client, given):
     assert len(first) == 16
 
 
-def test_nothing_about_people_is_logged(client, lines, music):
-    """Addresses, names of files, searches, titles, paths that there are not, methods that there are not."""
+def test_nothing_about_people_is_logged(client, lines, music, tmp_path):
+    """Addresses, names of files, searches, titles, paths that there are not, methods that there are not; nor with what a disk lacks."""
     with music[0].open("rb") as file:
         client.post("/predict", files={"file": ("jane-doe.flac", file)}, headers={"x-forwarded-for": "203.0.113.7"})
     client.get("/jane-doe", params={"search": "jane-doe"}, headers={"authorization": "Basic jane-doe", "cookie": "earprint=jane-doe"})
     client.request("JANEDOE", "/health")
+    client.app_state["library"].uploads.write_text("where a folder should be")
+    with write_audio(tmp_path / "song.wav", demo_track(7, 5, 11_025), 11_025).open("rb") as file:
+        assert client.post("/upload", files={"file": ("jane-doe.wav", file)}).status_code == 507
+    client.app_state["library"].uploads.unlink()
     text = json.dumps(lines()).lower()
-    assert text.count("answered") == 3
+    assert text.count("answered") == 4
+    assert text.count("cannot keep audio") == 1
     assert "jane" not in text
-    assert "203.0" not in text
+    assert "203.0.113" not in text
     assert "testclient" not in text
 
 
