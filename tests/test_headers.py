@@ -117,6 +117,15 @@ class Broken:
         self.requests, self.errors = metrics.requests, metrics.errors
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/tracks", "/static/nothing"])
+def test_a_handshake_at_another_path(served, path):
+    with pytest.raises(WebSocketDenialResponse) as denial, served.websocket_connect(path, headers={"authorization": f"Bearer {TOKEN}"}):
+        pass
+    assert (denial.value.status_code, denial.value.json()["error"]["code"]) == (404, "not_found")
+    assert has_all(denial.value)
+    assert denial.value.headers[ID_HEADER]
+
+
 def test_a_handshake_that_is_refused_and_one_that_fails(served, monkeypatch):
     for headers, status in [({"origin": "https://evil.example"}, 403), ({}, 500)]:
         monkeypatch.setitem(served.app_state, "library", None)

@@ -1,17 +1,22 @@
 """Lines for programs, with the number of the request, and without anything about people."""
 
+import asyncio
 import json
 import logging
 import logging.config
 import shutil
 import sys
+from functools import partial
 
 import pytest
-from starlette.testclient import TestClient
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from uvicorn.server import ServerState
 
 from core.demo import demo_track, write_audio
 from web.app import create_app
-from web.logs import ID_HEADER, Line, config, request_id
+from web.logs import ID_HEADER, Line, Ours, config, request_id
 from web.settings import Settings
 
 GIVEN = "proxy-0123456789"
@@ -55,6 +60,16 @@ def test_a_listener_is_one(client, lines):
         socket.receive_json()
     (line,) = lines()
     assert (line["method"], line["route"], line["status"]) == ("WEBSOCKET", "/listen", 101)
+
+
+def test_a_handshake_at_another_path_is_no_error_of_ours(client, lines):
+    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/nothing"):
+        pass
+    (line,) = lines()
+    assert (line["method"], line["route"], line["status"]) == ("WEBSOCKET", "unknown", 404)
+    counted = client.get("/metrics").text
+    assert 'earprint_requests_total{method="WEBSOCKET",route="unknown",status="404"} 1.0' in counted
+    assert 'kind="500"' not in counted
 
 
 @pytest.mark.parametrize("given", ["", "short", "x" * 65, "with space", "with\ttab", '"quoted-quoted"'])
@@ -111,6 +126,32 @@ def test_a_person_gets_text(monkeypatch):
     record = logging.LogRecord("earprint.access", logging.INFO, "x.py", 1, "answered", (), None)
     record.facts = {"status": 200, "route": None}
     assert Line().format(record) == "answered status=200"
+
+
+def test_what_strangers_make_uvicorn_say_is_held_back(caplog):
+    """That is, in the words of the uvicorn that is installed."""
+    caplog.set_level(logging.WARNING, "uvicorn.error")
+    config = uvicorn.Config(PlainTextResponse("an answer"), ws="websockets-sansio", log_config=None)
+    config.load()
+
+    async def answer_to(request):
+        connection = partial(config.http_protocol_class, config, ServerState(), {})
+        server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(request)
+        answer = await reader.readline()
+        writer.close()
+        server.close()
+        return answer
+
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade"
+    assert b"400" in asyncio.run(answer_to(b"nonsense\r\n\r\n"))
+    assert b"200" in asyncio.run(answer_to(head + b"\r\nUpgrade: teapot\r\n\r\n"))
+    key = b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    assert b"200" in asyncio.run(answer_to(head + b"\r\nUpgrade: websocket" + key + b"\r\n\r\n"))
+    assert len(caplog.records) == 3
+    assert not any(map(Ours().filter, caplog.records))
+    assert Ours().filter(logging.LogRecord("uvicorn.error", logging.ERROR, "x.py", 1, "Exception in ASGI application", (), None))
 
 
 def test_the_configuration_is_one():

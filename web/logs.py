@@ -18,14 +18,19 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.errors import BUG, ApiError
+from web.errors import BUG, ApiError, status_response
 
 logger = logging.getLogger("earprint.access")
 
 ID_HEADER = "X-Request-ID"
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # a proxy's; anything else could be anything
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET"}  # there is no end of others
-BROKEN_TEXT = "Invalid UTF-8 sequence received from client."  # as uvicorn says of a text message, with a traceback
+OF_STRANGERS = {  # what uvicorn says of
+    "Invalid UTF-8 sequence received from client.",  # a text message, with a traceback
+    "Invalid HTTP request received.",
+    "Unsupported upgrade request.",
+    "ASGI callable returned without completing handshake.",  # one that we have refused
+}
 UNKNOWN = "unknown"  # the route of a path that there is not, which may hold anything, too
 
 STOPPING = ApiError(503, "stopping", "the server stops; try again later", {"Retry-After": "30"})
@@ -51,10 +56,10 @@ def config(level: str) -> dict[str, Any]:
 
 
 class Ours(logging.Filter):
-    """Holds back what uvicorn says as an error though it is a fault of strangers, who could fill the log with it."""
+    """Holds back what uvicorn says as a warning or an error though it is a fault of strangers, who could fill the log with it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg != BROKEN_TEXT
+        return record.msg not in OF_STRANGERS
 
 
 class Line(logging.Formatter):
@@ -84,7 +89,7 @@ class Logged:
             return await self.app(scope, receive, send)
         given = Headers(scope=scope).get(ID_HEADER, "")
         id = given if GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
-        token, answer, begin = request_id.set(id), _Answer(send, id), time.perf_counter()
+        token, answer, begin = request_id.set(id), _Answer(scope, receive, send, id), time.perf_counter()
         try:
             await self.app(scope, receive, answer)
         except asyncio.CancelledError:  # the server stops, and has waited long enough
@@ -101,13 +106,18 @@ class Logged:
 
 
 class _Answer:
-    """A `send` that adds the number, and remembers the status: none where there is no answer, which is a bug."""
+    """A `send` that adds the number, and remembers the status: none where there is no answer, which is a bug.
 
-    def __init__(self, send: Send, id: str) -> None:
-        self._send, self._id = send, id
+    A handshake that is closed has none either. Starlette closes those for which there is no route.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, id: str) -> None:
+        self._scope, self._receive, self._send, self._id = scope, receive, send, id
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
+        if message["type"] == "websocket.close" and self.status is None:
+            return await status_response(404)(self._scope, self._receive, self)
         if message["type"] in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
             self.status = message.get("status", 101)
             headers = MutableHeaders(raw=list(message.get("headers", [])))
