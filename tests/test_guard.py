@@ -44,6 +44,12 @@ def test_pages_of_other_sites_may_not_write(client, method):
     assert client.get("/write", headers={"origin": "https://evil.example"}).status_code == 200
 
 
+def test_neither_may_our_own_by_http_where_we_are_reached_by_https(client):
+    headers = {"origin": "http://testserver", "sec-fetch-site": "cross-site"}
+    assert client.post("https://testserver/write", headers=headers).json()["error"]["code"] == "foreign_origin"
+    assert client.post("https://testserver/write", headers={**headers, "sec-fetch-site": "same-origin"}).text == "written"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_name_that_is_not_ours(client, method):
     """A page of evil.example, whose name was made to point here, would be of the same origin."""

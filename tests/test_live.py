@@ -139,8 +139,10 @@ def test_foreign_origins_are_refused_before_the_handshake(serve, origin):
     assert denied(serve(), {"origin": origin}) == (403, "foreign_origin")
 
 
-def test_pages_of_other_sites_that_hide_their_origin(serve):
-    assert denied(serve(), {"sec-fetch-site": "cross-site"}) == (403, "foreign_origin")
+def test_pages_of_other_sites_that_hide_their_origin_or_have_our_name_by_http(serve):
+    client = serve()
+    assert denied(client, {"sec-fetch-site": "cross-site"}) == (403, "foreign_origin")
+    assert denied(client, {"origin": "http://testserver", "sec-fetch-site": "cross-site"}) == (403, "foreign_origin")
 
 
 def test_a_name_that_is_not_ours_is_refused_before_the_handshake(serve):

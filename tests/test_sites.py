@@ -36,6 +36,14 @@ def test_foreign_by_what_browsers_say_of_a_request_without_an_origin(site, is_fo
     assert foreign(Headers({"sec-fetch-site": site, "host": "localhost:8000"}), ()) is is_foreign
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+@pytest.mark.parametrize("origin", ["http://localhost", "https://localhost"])
+def test_the_same_host_is_foreign_where_the_browser_says_so(origin, site):
+    """As it does of a page that came by http, where anybody on the way may have written it, and sends to https."""
+    assert foreign(Headers({"origin": origin, "sec-fetch-site": site, "host": "localhost"}), ())
+    assert not foreign(Headers({"origin": origin, "sec-fetch-site": "same-origin", "host": "localhost"}), ())
+
+
 def test_a_friend_is_cross_site_and_welcome():
     headers = Headers({"origin": "https://friend.example", "sec-fetch-site": "cross-site", "host": "localhost"})
     assert not foreign(headers, {"https://friend.example"})

@@ -25,11 +25,15 @@ def known_host(host: str, allowed: Collection[str]) -> bool:
 
 
 def foreign(headers: Headers, allowed: Collection[str]) -> bool:
-    """Whether a page of another site makes this request. Programs send neither header, and are not meant."""
+    """Whether a page of another site makes this request. Programs send neither header, and are not meant.
+
+    A proxy may hide whether we are reached by https, which the browser knows: to it, a page of the same host by http is another site's.
+    """
     origin = headers.get("origin")
-    if origin is not None:
-        return origin.lower() not in allowed and not _same_host(origin, headers.get("host", ""))
-    return headers.get("sec-fetch-site", "none") not in OUR_PAGES
+    if origin is not None and origin.lower() in allowed:
+        return False
+    ours = origin is None or _same_host(origin, headers.get("host", ""))
+    return not ours or headers.get("sec-fetch-site", "none") not in OUR_PAGES
 
 
 def _is_address(name: str) -> bool:
