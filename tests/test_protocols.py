@@ -186,3 +186,11 @@ def test_fragments_that_hold_nothing_are_not_kept():
         assert await protocol.receive() == {"type": "websocket.receive", "text": "{}"}
 
     asyncio.run(run())
+
+
+def test_a_handshake_that_is_refused_is_no_error(port, caplog):
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.settimeout(PATIENCE_SECONDS)
+        line.sendall(HANDSHAKE.replace(b"/listen", b"/nowhere") + b"\r\n")
+        assert answer(line).startswith(b"HTTP/1.1 404 ")
+    assert caplog.records == []

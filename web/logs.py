@@ -29,7 +29,6 @@ OF_STRANGERS = {  # what uvicorn says of
     "Invalid UTF-8 sequence received from client.",  # a text message, with a traceback
     "Invalid HTTP request received.",
     "Unsupported upgrade request.",
-    "ASGI callable returned without completing handshake.",  # one that we have refused
 }
 UNKNOWN = "unknown"  # the route of a path that there is not, which may hold anything, too
 

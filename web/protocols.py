@@ -1,5 +1,7 @@
 """uvicorn's protocols with a bound for what they would keep without one."""
 
+from typing import Any
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -52,6 +54,11 @@ class WebSocket(WebSocketsSansIOProtocol):
     def handle_cont(self, event: Frame) -> None:
         if event.data or event.fin:
             super().handle_cont(event)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # though it was refused; else uvicorn would take that for an error, and log it
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
