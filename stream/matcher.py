@@ -1,9 +1,9 @@
 """Peaks -> answers, while the sound goes on.
 
-The matcher looks at what was heard on a fixed grid of frames, so that its answers depend on the sound alone, as long as it is heard in
-time. At each look the new peaks are hashed and looked up, once; the hits of the last seconds vote; the best candidates, and those of the
-look before, are judged by the constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a few
-candidates.
+The matcher looks at what was heard on a fixed grid of frames, so that its answers depend on the sound alone, as long as that has not to
+wait for others. At each look the new peaks are hashed and looked up, once; the hits of the last seconds vote; the best candidates, and
+those of the look before, are judged by the constellation. What it keeps is bounded: the peaks, levels and hits of the last seconds, and a
+few candidates.
 """
 
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
 PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has changed, up to which a look comes after so many times as long
-PUNCTUAL_SECONDS = 0.15  # by which sound may be heard late with nothing changed
-LATE_PACE = 32.0  # seconds from a look to the next at least, for each second that it is heard later than that
+SHORT_WAIT = 0.1  # seconds that sound may wait for its turn with nothing changed
+WAIT_PACE = 32.0  # seconds from a look to the next at least, for each second that it waits longer than that
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
 SPARING_NOMINEES = 16  # of these, when little is to be spent
@@ -82,7 +82,7 @@ class Matcher:
         self._thorough_at = 0  # frame of the last thorough one
         self._is_clear = True  # whether a quick one was enough at the last look
         self._turn = 0  # of the warps
-        self._apart = 0  # frames from a look to the next at least, as the sound is heard late
+        self._apart = 0  # frames from a look to the next at least, as there are too many listeners
         self._duration = np.inf  # seconds of all sound, once it is known
 
     def feed(self, peaks: Peaks, levels: Levels, upto: int) -> list[Event]:
@@ -94,9 +94,9 @@ class Matcher:
             events += self._look_at(now, self._claims.allowance(now), self._warps) if now == self._next_look() else self._again(now)
         return events
 
-    def late(self, seconds: float) -> None:
-        """The sound is heard so much later than it came. Whoever has too much to do looks less often, rather than later and later."""
-        apart = min(LATE_PACE * max(0.0, seconds - PUNCTUAL_SECONDS), HIT_FRAMES * self.params.frame_seconds)
+    def waited(self, seconds: float) -> None:
+        """The sound had to wait so long, as others were heard. Who has too many listeners looks less often, rather than later and later."""
+        apart = min(WAIT_PACE * max(0.0, seconds - SHORT_WAIT), HIT_FRAMES * self.params.frame_seconds)
         self._apart = round(apart / self.params.frame_seconds)
 
     @property
@@ -111,7 +111,7 @@ class Matcher:
     def _next_look(self) -> int:
         unchanged = (self._now - self._claims.changed) * self.params.frame_seconds
         pace = next(times for seconds, times in PACES if unchanged < seconds)
-        return max(self._now + max(self._look, pace * LIVE_LOOK, self._apart), self._told + 1)  # never back, when it is late no longer
+        return max(self._now + max(self._look, pace * LIVE_LOOK, self._apart), self._told + 1)  # never back, when it waits no longer
 
     def _again(self, now: int) -> list[Event]:
         """The last report, a little later."""

@@ -139,10 +139,10 @@ class Session:
             return 0
         return max(0, self._recognizer.wanted * self._frame_bytes - len(self._waiting))
 
-    def late(self, seconds: float) -> None:
-        """What is received came so much earlier: to be said between messages, for answers that come in time again."""
+    def waited(self, seconds: float) -> None:
+        """What is received next had to wait so long, as others were heard. To be said between steps."""
         if self._recognizer:
-            self._recognizer.late(seconds)
+            self._recognizer.waited(seconds)
 
     def interrupt(self) -> list[Reply]:
         """The end of what was heard, when it is not the client who ends it. Nothing where nothing had begun."""

@@ -66,9 +66,9 @@ class Recognizer:
         f = self._fingerprinter
         return self._matcher.finish(f.finish(), f.levels, f.upto, self._samples / self._sample_rate)
 
-    def late(self, seconds: float) -> None:
-        """The sound is heard so much later than it came: the more that is, the less often anything new is looked for."""
-        self._matcher.late(seconds)
+    def waited(self, seconds: float) -> None:
+        """The sound had to wait so long, as others were heard: the more that is, the less often anything new is looked for."""
+        self._matcher.waited(seconds)
         self._fingerprinter.wait_for(self._matcher.due)
 
     @property

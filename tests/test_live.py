@@ -37,7 +37,7 @@ class Echo:
     def __init__(self, index, sample_rate, constellation):
         self.threads = set()
 
-    def late(self, seconds):
+    def waited(self, seconds):
         pass
 
     def feed(self, pcm):
@@ -221,14 +221,9 @@ def test_a_silent_line_is_closed(serve):
 class Slow(Echo):
     """Takes twice as long as the sound for its first second, and then a tenth."""
 
-    told_late: ClassVar[list[float]] = []
-
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.samples = 0
-
-    def late(self, seconds):
-        self.told_late.append(seconds)
 
     def feed(self, pcm):
         time.sleep(len(pcm) / RATE * (2 if self.samples < RATE else 0.1))
@@ -257,7 +252,36 @@ def test_a_server_that_is_late_says_so_reports_less_and_catches_up(serve, monkey
     assert all(event["samples"] < 0 for event in late)  # a report that is overtaken in its own step is dropped,
     assert len(guesses) < 2 * blocks
     assert guesses[-1]["lag"] < late[-1]["lag"]  # and it recovers
-    assert {round(seconds, 3) for seconds in Slow.told_late} >= {event["lag"] for event in guesses}  # the recogniser knows
+
+
+class Busy(Echo):
+    """Takes a while to hear anything, and notes how long the sound had waited."""
+
+    waits: ClassVar[list[float]] = []
+
+    def waited(self, seconds):
+        self.waits.append(seconds)
+
+    def feed(self, pcm):
+        time.sleep(0.3)
+        return super().feed(pcm)
+
+
+def test_who_has_to_wait_for_another_is_known_to_have(serve, monkeypatch):
+    monkeypatch.setattr(protocol, "Recognizer", Busy)
+    client = serve()
+    with client.websocket_connect("/listen") as first, client.websocket_connect("/listen") as second:
+        for socket in (first, second):
+            socket.send_text(START)
+            assert socket.receive_json()["type"] == "ready"
+        Busy.waits.clear()
+        for socket in (first, second):
+            socket.send_bytes(bytes(400))
+        for socket in (first, second):
+            assert socket.receive_json()["type"] == "guesses"
+    waits = sorted(Busy.waits)
+    assert waits[0] < 0.1
+    assert waits[-1] > 0.2
 
 
 def test_a_fast_sender_waits_and_loses_nothing(serve):

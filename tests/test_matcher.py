@@ -13,7 +13,7 @@ from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.index import Index
 from stream import End, Guesses, Match, Matcher, Recognizer
-from stream.matcher import PUNCTUAL_SECONDS, REPORT, SEARCH_PAUSE
+from stream.matcher import REPORT, SEARCH_PAUSE, SHORT_WAIT
 from stream.search import HIT_FRAMES, QUICK_FAN
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
@@ -373,31 +373,31 @@ def test_ten_minutes_cost_ten_times_one(tmp_path):
     assert max(kept) <= 1.1 * kept[0]
 
 
-def test_who_is_heard_late_is_looked_at_less_often_and_told_as_often(index):
-    def told(late):
-        """The events of unknown music that is heard so late from its middle on, and what that half asked for."""
+def test_who_waits_for_others_is_looked_at_less_often_and_told_as_often(index):
+    def told(waited):
+        """The events of unknown music that has to wait so long from its middle on, and what that half asked for."""
         ledger = Ledger(index)
         recognizer = Recognizer(ledger, RATE)
         pcm = unknown_music(20)
         recognizer.feed(pcm[: len(pcm) // 2])
         ledger.take()
-        recognizer.late(late)
+        recognizer.waited(waited)
         return recognizer.feed(pcm[len(pcm) // 2 :]), ledger.take()
 
     events, (calls, _, stretches) = told(0.0)
-    assert told(PUNCTUAL_SECONDS)[0] == events
-    late_events, (late_calls, _, late_stretches) = told(0.5)
-    assert late_calls < 0.6 * calls
-    assert late_stretches < 0.6 * stretches
-    times = [event.elapsed for event in late_events if isinstance(event, Guesses)]
+    assert told(SHORT_WAIT)[0] == events
+    rarer, (fewer_calls, _, fewer_stretches) = told(0.5)
+    assert fewer_calls < 0.6 * calls
+    assert fewer_stretches < 0.6 * stretches
+    times = [event.elapsed for event in rarer if isinstance(event, Guesses)]
     assert max(np.diff(times)) <= 1.01 * REPORT * index.params.frame_seconds
 
 
-def test_what_is_heard_late_is_claimed_all_the_same_and_once_in_time_as_ever(index):
+def test_what_waits_for_others_is_claimed_all_the_same_and_then_as_ever(index):
     recognizer = Recognizer(index, RATE)
-    recognizer.late(100.0)
+    recognizer.waited(100.0)
     events = recognizer.feed(clip(1, 2, 12))
-    recognizer.late(0.0)
+    recognizer.waited(0.0)
     events += recognizer.feed(clip(2, 2, 12))
     assert claims(events) == [("match", 2), ("lost", 2), ("match", 3)]
     claimed = [event.elapsed for event in events if isinstance(event, Match)]

@@ -35,10 +35,10 @@ class Counter:
     def __init__(self, index, sample_rate, constellation):
         self.heard = np.zeros(0, np.float32)
         self.constellation = constellation
-        self.seconds_late = 0.0
+        self.seconds_waited = 0.0
 
-    def late(self, seconds):
-        self.seconds_late = seconds
+    def waited(self, seconds):
+        self.seconds_waited = seconds
 
     def feed(self, pcm):
         self.heard = np.concatenate([self.heard, pcm])
@@ -268,12 +268,12 @@ def test_the_seconds_heard(session):
     assert session.heard == 0.25
 
 
-def test_how_late_it_is_heard_is_passed_on(session):
-    session.late(1.0)  # there is nobody yet who could hear late
+def test_how_long_sound_waited_is_passed_on(session):
+    session.waited(1.0)  # there is nobody yet who could listen
     session.receive(start())
-    assert session._recognizer.seconds_late == 0.0
-    session.late(0.5)
-    assert session._recognizer.seconds_late == 0.5
+    assert session._recognizer.seconds_waited == 0.0
+    session.waited(0.5)
+    assert session._recognizer.seconds_waited == 0.5
 
 
 def test_an_interruption_brings_the_end(session):

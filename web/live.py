@@ -186,13 +186,14 @@ class Listening:
         parts: Iterator[list[Reply]] | None = None
         more = True
         while more and not self._gone and self._dismissal is None:
+            asked = time.perf_counter()
             async with self._state.ears.turn:
+                self._session.waited(time.perf_counter() - asked)
                 parts = parts or self._parts(self._inbox.take())  # taken late: what came meanwhile is heard in one go
                 begin, before = time.perf_counter(), self._session.heard
                 replies, more = await self._state.ears.run(partial(self._step, parts))
             self._state.metrics.step.observe(time.perf_counter() - begin)
             self._state.metrics.heard.inc(self._session.heard - before)
-            self._session.late(self._lag.after(self._session.heard))
             await self._say(replies)
         if self._gone:
             raise WebSocketDisconnect(1006)
