@@ -28,7 +28,7 @@ from stream.sight import Seen, Sight
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
 PACES = ((3.0, 1), (10.0, 2), (np.inf, 4))  # seconds for which nothing has changed, up to which a look comes after so many times as long
 SHORT_WAIT = 0.1  # seconds that sound may wait for its turn with nothing changed
-WAIT_PACE = 32.0  # seconds from a look to the next at least, for each second that it waits longer than that
+WAIT_PACE = 24.0  # seconds from a look to the next at least, for each second that it waits longer than that
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
 SPARING_NOMINEES = 16  # of these, when little is to be spent

@@ -25,6 +25,7 @@ logger = logging.getLogger("earprint.web")
 
 RETRY = {"Retry-After": "30"}
 STEP_SECONDS = 1.0  # of sound, after which others get their turn
+QUEUE_SECONDS = 0.1  # of waiting for a turn, from which on it is the number of listeners that makes one late
 LATE_SECONDS = 0.25  # of lag, from which on a step makes one report
 
 
@@ -119,6 +120,7 @@ class Listening:
         self._inbox, self._outbox, self._lag = Inbox(), Outbox(websocket.send_text, self._settings.idle_seconds), Lag()
         self._dismissal: Dismissal | None = None
         self._gone = self._matched = False
+        self._late = 0.0  # seconds, when something was said last
 
     def dismiss(self, dismissal: Dismissal) -> None:
         """Ends the session as soon as its step is done. The first reason counts."""
@@ -188,7 +190,8 @@ class Listening:
         while more and not self._gone and self._dismissal is None:
             asked = time.perf_counter()
             async with self._state.ears.turn:
-                self._session.waited(time.perf_counter() - asked)
+                waited = time.perf_counter() - asked
+                self._session.waited(max(waited, self._late) if waited > QUEUE_SECONDS else 0.0)
                 parts = parts or self._parts(self._inbox.take())  # taken late: what came meanwhile is heard in one go
                 begin, before = time.perf_counter(), self._session.heard
                 replies, more = await self._state.ears.run(partial(self._step, parts))
@@ -216,12 +219,12 @@ class Listening:
             return result
 
     async def _say(self, replies: list[Reply]) -> None:
-        lag = self._lag.after(self._session.heard)
-        if lag > LATE_SECONDS:
+        self._late = self._lag.after(self._session.heard)
+        if self._late > LATE_SECONDS:
             replies = newest(replies)
         for reply in replies:
             if reply["type"] == "guesses":
-                reply["lag"] = round(lag, 3)
+                reply["lag"] = round(self._late, 3)
             self._count(reply)
         await self._outbox.put(replies)
 
