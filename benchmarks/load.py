@@ -7,7 +7,7 @@ Conventions
 
 Metrics, for each number of listeners
     lag       seconds from the moment the sound that an answer needed (`elapsed`) was sent until the answer came: `guesses`
-    named     share of those who hear music of the library that had a `match`, and the median of seconds of sound until it came
+    named     share of those who hear music of the library that had a `match`; median of seconds from the start of their sound until then
     false     of those who hear music that is not in it, how many had one
     errors    listeners that were refused, cut off, or told of an error
     CPU ms    of the server, a second of one listener's sound

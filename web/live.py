@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from stream.matcher import SHORT_WAIT
 from stream.protocol import POLICY, Close, Limits, Reply, Session
 from web.errors import ApiError
 from web.inbox import Inbox, Lag
@@ -25,7 +26,6 @@ logger = logging.getLogger("earprint.web")
 
 RETRY = {"Retry-After": "30"}
 STEP_SECONDS = 1.0  # of sound, after which others get their turn
-QUEUE_SECONDS = 0.1  # of waiting for a turn, from which on it is the number of listeners that makes one late
 LATE_SECONDS = 0.25  # of lag, from which on a step makes one report
 
 
@@ -191,7 +191,7 @@ class Listening:
             asked = time.perf_counter()
             async with self._state.ears.turn:
                 waited = time.perf_counter() - asked
-                self._session.waited(max(waited, self._late) if waited > QUEUE_SECONDS else 0.0)
+                self._session.waited(max(waited, self._late) if waited > SHORT_WAIT else 0.0)  # else it is not the others who make it late
                 parts = parts or self._parts(self._inbox.take())  # taken late: what came meanwhile is heard in one go
                 begin, before = time.perf_counter(), self._session.heard
                 replies, more = await self._state.ears.run(partial(self._step, parts))

@@ -35,7 +35,7 @@ class Settings:
         "EARPRINT_DECODES", os.cpu_count() or 1, values.number(1, 1_000, "files"), "files analysed at a time, by each worker"
     )
     decodes_waiting: int = _setting(
-        "EARPRINT_DECODES_WAITING", 8, values.number(0, 10_000, "requests"), "requests of either kind that may wait for that; then 503"
+        "EARPRINT_DECODES_WAITING", 8, values.number(0, 10_000, "requests"), "requests of each kind that may wait, of each worker; then 503"
     )
     keep_queries: bool = _setting("EARPRINT_KEEP_QUERIES", False, values.flag, "1 keeps the files sent to /predict in query/")
 
