@@ -11,7 +11,7 @@ from typing import Any
 
 from core import postings
 from core.constellation import unpack
-from core.hashes import reference_hashes
+from core.hashes import hashed
 from core.params import Params
 from core.postings import Digest, Segment
 from core.segments import key, number
@@ -55,7 +55,7 @@ def _faults_of(txn: Any, db: dict[str, Any], track: Track, params: Params, found
     packed = txn.get(key(track.id), db=db["peaks"])
     if not packed:
         yield Problem(track, "its constellation is missing, so that it is not recognised: add its file again")
-    elif postings.digest(reference_hashes(unpack(packed), params)) != found:
+    elif postings.digest(hashed(unpack(packed), params)) != found:
         yield Problem(track, f"its postings are not those of its constellation, so that it may not be recognised: {REBUILD}")
     known = txn.get(track.sha256.encode(), db=db["sums"])
     if known is None or number(known) != track.id:

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.candidates import nominate
 from core.constellation import Peaks
 from core.evidence import same_recording
-from core.hashes import reference_hashes
 from core.index import Index
 from core.params import Params
 
@@ -20,12 +18,13 @@ LIKE = 0.1  # of the hits that a track has in itself, which a copy has at least
 def copies(index: Index, track_id: int) -> Iterator[int]:
     """The ids of the tracks that hold the same recording as this one, nearly from its beginning to its end, at the same speed."""
     peaks = index.constellation(track_id)
-    hits = index.lookup(reference_hashes(_middle(peaks, index.params), index.params), BUDGET)
-    candidates = nominate([hits], MOST_COPIES + 1)
+    middle = _middle(peaks, index.params)
+    now = int(middle["frame"].max(initial=0))
+    candidates = index.nominator().nominate_once(middle, now, MOST_COPIES + 1, BUDGET)
     itself = candidates["track"] == track_id
     enough = LIKE * candidates["votes"][itself].max(initial=0)
     for candidate in candidates[~itself & (candidates["votes"] >= enough)]:
-        if _same(peaks, index.constellation(int(candidate["track"])), float(candidate["place"])):
+        if _same(peaks, index.constellation(int(candidate["track"])), float(candidate["place"]) - now):
             yield int(candidate["track"])
 
 

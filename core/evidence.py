@@ -16,12 +16,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from core.candidates import CENTS_PER_OCTAVE, Candidates
+from core.candidates import Candidates
 from core.constellation import Cells, Peaks
 from core.index import Track
 from core.params import Params
 from core.presence import REACH, Field
 from core.spectrogram import band_hertz
+from core.warps import CENTS_PER_OCTAVE
 
 PRIOR_PEAKS = 3.0  # added to the number of peaks, so that a few that agree by chance are not much
 

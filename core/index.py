@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import postings
 from core.changes import Changes
 from core.check import Problem, faults
 from core.constellation import MAX_FRAME, Cells, Peaks, pack, unpack, unpack_cells
 from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
-from core.hashes import Hashes, reference_hashes
+from core.hashes import hashed
+from core.nominator import Nominator, Usage
 from core.params import Params
-from core.postings import Hits, Segment
+from core.postings import Segment
 from core.segments import Segments, key, number, take
 from core.storage import Storage
 from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
@@ -38,7 +38,7 @@ __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
 REBUILD_TRACKS = 256  # whose postings are made at a time
 NO_CELLS: Cells = np.zeros(0, np.uint32)
-LAYOUT = b"5"  # raise when postings are stored otherwise
+LAYOUT = b"6"  # raise when postings are stored otherwise
 DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
 
 
@@ -57,6 +57,7 @@ class Index:
         self._lock = threading.Lock()
         self._read: dict[int, Segment] = {}  # the segments as of revision `_read_at`, where they lie
         self._read_at = -1
+        self.usage: Usage | None = None  # where to count what look-ups take
         self._listing = Listing()
         self._storage = Storage(self.path, DATABASES, readonly=readonly)
         self._db = self._storage.db
@@ -129,10 +130,10 @@ class Index:
         """Adds all of them in one transaction, or none. As all that writes, raises VersionError when the index is by now one of another
         version or of other numbers, and StorageError. Returns (track, True), or (the track that holds this file, False) when its
         SHA-256 is known. peaks: PEAK [k], those of a reference (`constellation.reference`)."""
-        hashed = [(new, packed := pack(peaks), reference_hashes(unpack(packed), self.params)) for new, peaks in tracks]
+        prepared = [(new, packed := pack(peaks), hashed(unpack(packed), self.params)) for new, peaks in tracks]
         with self._write() as txn:
             result, fresh = [], []
-            for new, packed, hashes in hashed:
+            for new, packed, hashes in prepared:
                 track, is_new = self._numbered(txn, new)
                 if is_new:
                     self._put(txn, track, packed)
@@ -164,7 +165,7 @@ class Index:
                 raise ConflictError(f"track {track_id} was added again as track {number(known)}: nothing to restore")
             packed = bytes(txn.get(key(track_id), db=self._db["peaks"]))
             self._put(txn, track, packed)
-            self._segments.add(txn, [(track_id, reference_hashes(unpack(packed), self.params))])
+            self._segments.add(txn, [(track_id, hashed(unpack(packed), self.params))])
         self._merge()
         return track
 
@@ -221,7 +222,7 @@ class Index:
         """tracks, seconds of sound, postings, bytes on disk, segments."""
         tracks, seconds = self._current_listing().size()
         with self._storage.read() as txn:
-            sizes = [segment.size for segment in self._current_segments(txn)]
+            sizes = [segment.size for segment in self._current_segments(txn).values()]
         return {
             "tracks": tracks,
             "seconds": seconds,
@@ -260,10 +261,15 @@ class Index:
             np.cumsum([len(cells) for cells in found], out=edges[1:])
             return np.concatenate([NO_CELLS, *found]), edges
 
-    def lookup(self, hashes: Hashes, budget: int) -> Hits:
-        """The postings of HASH [h] and their neighbours, rarest first, up to `budget` of them: int64 [n]."""
+    def nominator(self) -> Nominator:
+        """Nominates candidates for one listener or one file, and keeps the hits of its last seconds."""
+        return Nominator(self._reading, self.params, self.usage)
+
+    @contextmanager
+    def _reading(self) -> Iterator[dict[int, Segment]]:
+        """The segments by number, valid within the context. Raises VersionError when the index was rebuilt with other numbers."""
         with self._storage.read() as txn:
-            return postings.lookup(self._current_segments(txn), hashes, self.params.band_reach, self.params.step_reach, budget)
+            yield self._current_segments(txn)
 
     # Checking and copying
 
@@ -318,7 +324,7 @@ class Index:
             ids = self._put_sums(txn)
             for first in range(0, len(ids), REBUILD_TRACKS):
                 some = [(i, bytes(txn.get(key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
-                self._segments.add(txn, [(i, reference_hashes(unpack(packed), params)) for i, packed in some])
+                self._segments.add(txn, [(i, hashed(unpack(packed), params)) for i, packed in some])
                 progress(first + len(some), len(ids))
         self.params = params
         self._merge()
@@ -386,8 +392,8 @@ class Index:
         changed = self._changes.since(txn, revision)
         return None if changed is None else {id_: txn.get(key(id_), db=self._db["tracks"]) for id_ in changed}
 
-    def _current_segments(self, txn: Any) -> list[Segment]:
-        """All of them, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
+    def _current_segments(self, txn: Any) -> dict[int, Segment]:
+        """All of them by number, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
 
         What was read is kept for other transactions of the same revision, which see the same pages at the same addresses.
         """
@@ -396,7 +402,7 @@ class Index:
                 self._refuse_other_kinds(txn)
                 self._read = self._segments.read(txn, self._read)
                 self._read_at = txn.id()
-            return list(self._read.values())
+            return dict(self._read)
 
     def _merge(self) -> None:
         """Merges segments while two of them are of a size; where the disk is full, another time; what was rebuilt since is merged."""

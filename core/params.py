@@ -4,12 +4,12 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 
 FRONT_END_VERSION = 2  # raise when the same numbers would give other peaks, or these are packed otherwise
-HASH_VERSION = 1  # raise when the same peaks would give other hashes
+HASH_VERSION = 2  # raise when the same peaks would give other hashes
 
 
 NOT_IN_PEAKS = (  # the numbers that a stored constellation does not depend on
-    *("hash_version", "pair_frames", "pair_bands", "reference_fan"),
-    *("query_rank", "query_fan", "band_reach", "step_reach"),
+    *("hash_version", "pair_frames", "pair_bands", "reference_fan", "triple_fan"),
+    *("query_rank", "query_fan", "query_triple_fan"),
 )
 
 
@@ -46,12 +46,12 @@ class Params:
     query_rank: int = 36  # and of a query, in which noise takes places
 
     # peaks -> hashes
-    pair_frames: int = 60  # frames between the two peaks of a hash, at most: 1.4 s
+    pair_frames: int = 60  # frames between the latest peak of a hash and each earlier one, at most: 1.4 s
     pair_bands: int = 48  # bands between them, at most
-    reference_fan: int = 6  # earlier peaks that a reference's peak is paired with
+    reference_fan: int = 6  # earlier peaks that a reference's peak makes pairs with
     query_fan: int = 10  # and a query's
-    band_reach: int = 1  # bands that each of a hash's two bands may be away from the reference's
-    step_reach: int = 1  # frames that its frame step may be away
+    triple_fan: int = 0  # earlier peaks of which a reference's peak makes triples, two at a time; 0: the index has no triples
+    query_triple_fan: int = 8  # and a query's
 
     @property
     def frame_seconds(self) -> float:

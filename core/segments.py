@@ -18,8 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from core import postings
-from core.hashes import Hashes
-from core.postings import EMPTY, MAX_FRAMES, PARTS, Line, Part, Segment
+from core.postings import EMPTY, LISTS, MAX_FRAMES, Line, Part, Segment, TrackHashes
 
 SMALL_SEGMENT = 1 << 16  # postings; what is merged to no more is merged by the add itself, to save transactions
 OF_A_SIZE = 2  # times the postings of the smaller one that the larger of two segments may have to be merged
@@ -51,11 +50,11 @@ class Segments:
         if known is not None and known.stays:
             return known if known.line.dump() == line.dump() else replace(known, line=line)
         parts = self._read_parts(txn, owner)
-        stays = settled and all(part is EMPTY or part.nbytes >= LARGE_VALUE for part in parts)
-        return Segment(line, parts, stays)
+        stays = settled and all(part is EMPTY[number] or part.nbytes >= LARGE_VALUE for number, part in enumerate(parts))
+        return Segment(line, parts, settled, stays)
 
     def _read_parts(self, txn: Any, owner: int) -> tuple[Part, ...]:
-        parts = [EMPTY] * PARTS
+        parts = list(EMPTY)
         cursor = txn.cursor(db=self._parts)
         found = cursor.set_range(PART_KEY.pack(owner, 0))
         while found:
@@ -66,7 +65,7 @@ class Segments:
             found = cursor.next()
         return tuple(parts)
 
-    def add(self, txn: Any, tracks: Sequence[tuple[int, Hashes]]) -> None:
+    def add(self, txn: Any, tracks: Sequence[TrackHashes]) -> None:
         """Writes the tracks' postings, merged with small segments while those are of about their size."""
         for piece in postings.fitting(tracks):
             self._add(txn, postings.build(piece))
@@ -106,7 +105,7 @@ class Segments:
             return False
         *old, new = numbers
         part = min(self._first_part(txn, owner) for owner in old)
-        if part < PARTS:
+        if part < LISTS:
             self._merge_into(txn, new, part, old)
         else:
             self._end_merge(txn, old, new)
@@ -134,18 +133,18 @@ class Segments:
     def _merge_into(self, txn: Any, new: int, part: int, old: Sequence[int]) -> None:
         lines = [Line.load(bytes(txn.get(key(owner), db=self._lines))) for owner in old]
         keys = [PART_KEY.pack(owner, part) for owner in old]
-        parts = [postings.read_part(txn.get(row_key, EMPTY, db=self._parts)) for row_key in keys]
+        parts = [postings.read_part(txn.get(row_key, EMPTY[part], db=self._parts)) for row_key in keys]
         merged = Line.load(bytes(txn.get(key(new), db=self._lines)))
-        self._put_part(txn, new, part, postings.merge_parts(lines, parts, merged))
+        self._put_part(txn, new, part, postings.merge_parts(part, lines, parts, merged))
         for row_key in keys:
             txn.delete(row_key, db=self._parts)
 
     def _first_part(self, txn: Any, owner: int) -> int:
-        """The first part that a segment has; `PARTS` when it has none."""
+        """The first part that a segment has; `LISTS` when it has none."""
         cursor = txn.cursor(db=self._parts)
         found = cursor.set_range(PART_KEY.pack(owner, 0))
-        next_owner, part = PART_KEY.unpack(cursor.key()) if found else (None, PARTS)
-        return part if next_owner == owner else PARTS
+        next_owner, part = PART_KEY.unpack(cursor.key()) if found else (None, LISTS)
+        return part if next_owner == owner else LISTS
 
     def _settled(self, txn: Any) -> list[tuple[int, Line]]:
         """The lines of those that are not being merged, with their numbers, smallest first."""
@@ -163,12 +162,12 @@ class Segments:
             self._put_part(txn, owner, part, numbers)
 
     def _put_part(self, txn: Any, owner: int, part: int, numbers: Part) -> None:
-        if numbers is not EMPTY:
+        if numbers is not EMPTY[part]:
             txn.put(PART_KEY.pack(owner, part), numbers.data, db=self._parts)
 
     def _delete(self, txn: Any, owner: int) -> None:
         txn.delete(key(owner), db=self._lines)
-        for part in range(PARTS):
+        for part in range(LISTS):
             txn.delete(PART_KEY.pack(owner, part), db=self._parts)
 
 

@@ -17,12 +17,13 @@ from core.constellation import Levels, Peaks
 from core.errors import MissingError
 from core.evidence import WARP_COST, Guess, Judged
 from core.index import Index, Track
+from core.nominator import VOTING_FRAMES
 from core.presence import Field, Heard
 from core.warps import DECOYS, WARPS
 from stream.claims import Claims, shared
 from stream.events import End, Guesses, Lost, Match
 from stream.jury import Jury, Ranking, best_now, distinct
-from stream.search import HIT_FRAMES, SPARING_BUDGET, THOROUGH_BUDGET, Search
+from stream.search import BUDGET, SPARING_BUDGET, Search
 from stream.sight import Seen, Sight
 
 LIVE_LOOK = 10  # frames from a look to the next, live, while there is news: 0.23 s
@@ -32,10 +33,9 @@ WAIT_PACE = 24.0  # seconds from a look to the next at least, for each second th
 REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was looked at: 0.46 s
 NOMINEES = 40  # candidates from plain hits at each look
 SPARING_NOMINEES = 16  # of these, when little is to be spent
-WARP_NOMINEES = 6  # from each warp
+WARP_NOMINEES = 12  # from each warp
 LIVE_WARPS = 1  # tried at a look, in turn
-SEARCH_PAUSE = 3 * HIT_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
-THOROUGH_PAUSE = 6 * LIVE_LOOK  # frames for which quick look-ups suffice after a thorough one, when little is to be spent: 1.4 s
+SEARCH_PAUSE = 3 * VOTING_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
 WARPS_AT_ONCE = 4  # before it is seen whether they suffice
 SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
@@ -47,12 +47,14 @@ FOLLOWED = 6  # of those watched, while what is claimed goes on
 
 @dataclass(frozen=True)
 class Look:
-    """now: the frame looked at; field: the last seconds; extra_bits: that a claim needs besides; warps: how many may be tried."""
+    """now: the frame looked at; field: the last seconds; extra_bits: that a claim needs besides; warps: how many may be tried; effort:
+    how many times the usual budget of postings may be read where that finds nothing that is sure."""
 
     now: int
     field: Field
     extra_bits: float
     warps: int
+    effort: float = 1.0
 
 
 Event = Guesses | Match | Lost | End | Seen
@@ -64,13 +66,16 @@ class Matcher:
     State: the search; the levels of the last seconds; the candidates under watch; what is claimed.
     """
 
-    def __init__(self, index: Index, look: int = LIVE_LOOK, warps: int = LIVE_WARPS, sight: Sight | None = None) -> None:
-        """look: frames from a look to the next; warps: how many are tried at one; sight: to tell at each look what it sees."""
+    def __init__(
+        self, index: Index, look: int = LIVE_LOOK, warps: int = LIVE_WARPS, sight: Sight | None = None, effort: float = 1.0
+    ) -> None:
+        """look: frames from a look to the next; warps: how many are tried at one; sight: to tell at each look what it sees; effort: how
+        many times the usual budget of postings may be read at the end of the sound, where that finds nothing that is sure."""
         self.index = index
         self.params = index.params
         self.guesses: tuple[Guess, ...] = ()
         self.absent = 1.0
-        self._look, self._warps = look, warps
+        self._look, self._warps, self._effort = look, warps, effort
         self._sight = sight
         self._search, self._jury = Search(index), Jury(index)
         self._claims = Claims(self.params.frame_seconds, self._jury.window)
@@ -79,8 +84,6 @@ class Matcher:
         self._now = 0  # frames looked at
         self._told = 0  # frame of the last report
         self._searched = 0  # frame of the last look-up
-        self._thorough_at = 0  # frame of the last thorough one
-        self._is_clear = True  # whether a quick one was enough at the last look
         self._turn = 0  # of the warps
         self._apart = 0  # frames from a look to the next at least, as there are too many listeners
         self._duration = np.inf  # seconds of all sound, once it is known
@@ -96,7 +99,7 @@ class Matcher:
 
     def waited(self, seconds: float) -> None:
         """The sound had to wait so long, as others were heard. Who has too many listeners looks less often, rather than later and later."""
-        apart = min(WAIT_PACE * max(0.0, seconds - SHORT_WAIT), HIT_FRAMES * self.params.frame_seconds)
+        apart = min(WAIT_PACE * max(0.0, seconds - SHORT_WAIT), VOTING_FRAMES * self.params.frame_seconds)
         self._apart = round(apart / self.params.frame_seconds)
 
     @property
@@ -123,12 +126,12 @@ class Matcher:
         self._duration = duration
         events = self.feed(peaks, levels, upto)
         if upto > self._now:
-            events += self._look_at(upto, self._claims.last_allowance(upto), len(WARPS))
+            events += self._look_at(upto, self._claims.last_allowance(upto), len(WARPS), self._effort)
         return [*events, self._claims.end(duration)]
 
     # One look
 
-    def _look_at(self, now: int, extra_bits: float, warps: int) -> list[Event]:
+    def _look_at(self, now: int, extra_bits: float, warps: int, effort: float = 1.0) -> list[Event]:
         before, self._now = self._now, now
         self._forget_before(now - self._jury.window)
         field = self._field(now)
@@ -136,13 +139,21 @@ class Matcher:
             return self._report(now, ())
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
-        look = Look(now, field, extra_bits, warps)
+        look = Look(now, field, extra_bits, warps, effort)
         return self._report(now, self._guess(self._best(look, *self._found(look, watched)), now))
 
     def _found(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
-        """The candidates watched and new ones, of plain hits, and of warped ones if the plain ones are not enough."""
+        """Judge the candidates under watch and those nominated: by plain hits, then by warped ones, then by all that may be read. Stop
+        as soon as one is sure."""
         judged, best = self._plain(look, watched)
-        return (judged, best) if best.is_sure() else self._warped(look, judged, best)
+        if not best.is_sure():
+            judged, best = self._warped(look, judged, best, 1.0)
+        if not best.is_sure() and look.effort > 1:
+            judged = self._judged(look, judged, self._search.deep(look.now, NOMINEES, look.effort))
+            best = self._jury.rank(judged, look.extra_bits)
+            if not best.is_sure():
+                judged, best = self._warped(look, judged, best, look.effort)
+        return judged, best
 
     def _best(self, look: Look, judged: Judged, best: Ranking) -> Ranking:
         """The best of those found, more exactly; the candidates under watch are then those of this look."""
@@ -154,26 +165,17 @@ class Matcher:
         best = self._jury.rank(judged, look.extra_bits)
         if self._is_doubtful(look, best):
             best = self._jury.rank(judged, look.extra_bits, self._decoy_fits(look))
-        self._is_clear = best.is_sure(SPARE_BITS)
         return best
 
     def _plain(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
-        """Those watched, and those that plain hits nominate, if need be: none while what is claimed goes on, and is looked for elsewhere
-        only now and then; quick ones, if these were more than enough at the last look, or thorough ones came before and little is to be
-        spent."""
+        """Judge the candidates under watch, and nominees of the plain look-up unless the claim goes on and the last search is recent."""
         if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
             judged, best = self._ranked(look, watched[:FOLLOWED])
             if self._claims.is_for(best.track) and best.is_sure(SPARE_BITS):
                 return judged, best
         self._searched = look.now
-        is_enough = self._is_sparing() and look.now - self._thorough_at < THOROUGH_PAUSE
-        if self._is_clear or is_enough:
-            judged, best = self._with(look, watched, self._search.quick(look.now, NOMINEES))
-            if best.is_sure(SPARE_BITS) or is_enough:
-                return judged, best
-        self._thorough_at = look.now
-        budget = SPARING_BUDGET if self._is_sparing() else THOROUGH_BUDGET
-        return self._with(look, watched, self._search.thorough(look.now, NOMINEES, budget))
+        budget = SPARING_BUDGET if self._is_sparing() else BUDGET
+        return self._with(look, watched, self._search.nominees(look.now, NOMINEES, budget))
 
     def _with(self, look: Look, watched: Candidates, nominees: Candidates) -> tuple[Judged, Ranking]:
         """Those watched, and the nominees; when little is to be spent the last of these only if one of the others is sure."""
@@ -184,10 +186,11 @@ class Matcher:
         judged = self._judged(look, judged, nominees[first:])
         return judged, self._jury.rank(judged, look.extra_bits)
 
-    def _warped(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
-        """Those judged, and those of the next warps, some at a time, until more than enough speaks for one."""
+    def _warped(self, look: Look, judged: Judged, best: Ranking, effort: float) -> tuple[Judged, Ranking]:
+        """Add candidates of the next warps to those judged, some warps at a time, until more than enough speaks for one."""
         for first in range(0, look.warps, WARPS_AT_ONCE):
-            judged = self._judged(look, judged, self._nominate_warped(look.now, min(WARPS_AT_ONCE, look.warps - first)))
+            nominees = self._nominate_warped(look.now, min(WARPS_AT_ONCE, look.warps - first), effort)
+            judged = self._judged(look, judged, nominees)
             best = self._jury.rank(judged, look.extra_bits)
             if best.is_sure(SPARE_BITS):
                 break
@@ -220,10 +223,10 @@ class Matcher:
         end = min(now + self.params.peak_ahead + self.params.rank_ahead, self._heard.first + len(self._heard.levels))
         return self._heard.field(end) if end > self._heard.first else None
 
-    def _nominate_warped(self, now: int, count: int) -> Candidates:
+    def _nominate_warped(self, now: int, count: int, effort: float) -> Candidates:
         turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(count)]
         self._turn = (self._turn + count) % len(WARPS)
-        return np.concatenate([self._search.warped(now, warp, WARP_NOMINEES) for warp in turns])
+        return np.concatenate([self._search.warped(now, warp, WARP_NOMINEES, effort) for warp in turns])
 
     def _watch(self, judged: Judged) -> None:
         order = distinct(judged[np.argsort(-judged["fit"], kind="stable")])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FILE_LOOK = 108  # frames from a look to the next in a file: 2.5 s
 FILE_WARPS = 4  # tried at each
+FILE_EFFORT = 6.0  # times the postings that a listener's look may read, at the end of a file of which nothing is sure
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,17 @@ class Recognizer:
         return self._matcher.guesses
 
 
-def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int) -> Answer:
+def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int, effort: float = FILE_EFFORT) -> Answer:
     """What a whole recording is. pcm: float32 [n] or [n, channels]."""
-    f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK, FILE_WARPS)
+    f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK, FILE_WARPS, effort=effort)
     matcher.feed(f.feed(pcm), f.levels, f.upto)
     return _answer(matcher.finish(f.finish(), f.levels, f.upto, len(pcm) / sample_rate))
 
 
-def identify(index: Index, analysis: "Analysis") -> Answer:
+def identify(index: Index, analysis: "Analysis", effort: float = FILE_EFFORT) -> Answer:
     """The same for a file that `core.ingest` has analysed as a query."""
     assert analysis.levels is not None, "an analysis made for a query"
-    matcher = Matcher(index, FILE_LOOK, FILE_WARPS)
+    matcher = Matcher(index, FILE_LOOK, FILE_WARPS, effort=effort)
     return _answer(matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration))
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.candidates import CENTS_PER_OCTAVE
 from core.constellation import Peaks, reference
 from core.evidence import Guess
 from core.index import Index
 from core.params import Params
 from core.spectrogram import band_hertz
+from core.warps import CENTS_PER_OCTAVE
 
 FRAME_REACH = 2  # frames by which a peak may be away from the reference's and agree: the line's speed is known so well
 BAND_REACH = 1  # and bands
