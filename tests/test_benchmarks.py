@@ -6,7 +6,7 @@ import runpy
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import hearing
@@ -18,10 +18,12 @@ from benchmarks import calibration, claims, common, corpus, decoys, front_end, l
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
-from core.constellation import PEAK
+from core.candidates import BENDS, PLAIN, move_bands
+from core.constellation import PEAK, Peaks
 from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
+from core.warps import WARPS
 from stream.claims import FIRST_LOOK_BITS
 
 BENCHMARKS = Path(common.__file__).parent
@@ -118,14 +120,83 @@ def test_queries_are_split_by_track(tmp_path: Path) -> None:
     assert {corpus.half(f"{i}.ogg") for i in range(20)} == set(corpus.HALVES)
 
 
-def test_a_decoy_is_the_track_reversed_in_blocks_and_moved() -> None:
+# Decoys
+
+
+def test_a_decoy_is_its_source_in_another_form() -> None:
+    params, bands = Params(), np.arange(256, dtype=np.uint8)[::-1]
+    peaks = np.array([(0, 100, 9, 1), (10, 120, 8, 0), (13, 120, 8, 12), (130, 255, 7, 20)], PEAK)
+    backwards = decoys.decoy(peaks, decoys.Form(1.0, True, True, 0), bands, params)
+    assert backwards[["frame", "band", "rank"]].tolist() == [(0, 0, 20), (117, 135, 12), (120, 135, 0), (130, 155, 1)]
+    shorter = decoys.decoy(peaks, decoys.Form(1 / 1.3, False, False, 1), bands, params)
+    assert shorter[["frame", "rank"]].tolist() == [(0, 1), (8, 0), (10, 15)]  # ranks up to 22 / 1.3 are kept, times 1.3
+    assert peaks["frame"].tolist() == [0, 10, 13, 130]  # the source is as it was
+
+
+def test_bands_are_turned_by_the_share_of_peaks_in_them() -> None:
     params = Params()
-    block = round(decoys.BLOCK_SECONDS / params.frame_seconds)
-    peaks = np.array([(0, 100, 9, 1), (10, 120, 8, 0), (30, 255, 7, 0)], PEAK)
-    moved = decoys.decoy(peaks, params, 0)
-    assert moved["frame"].tolist() == [block - 1 - 10, block - 1]  # the highest band has nowhere to go
-    assert moved["strength"].tolist() == [8, 9]
-    assert (moved["band"] > [120, 100]).all()
+    peaks = np.zeros(100_000, PEAK)
+    peaks["band"] = np.minimum(np.random.default_rng(1).exponential(50, len(peaks)), 255)
+    bands = decoys.Bands([peaks], params)
+    straight, mirrored = bands.turned(0.25, False), bands.turned(0.25, True)
+    below = [float((peaks["band"] <= quantile).mean()) for quantile in (straight[0], mirrored[0])]
+    assert below == pytest.approx([0.25, 0.25], abs=0.03)  # the lowest band moves there, whichever way the others go
+    assert (mirrored[8] < mirrored[0], straight[8] > straight[0]) == (True, True)
+    before, after = (np.bincount(band, minlength=256).reshape(16, 16).sum(axis=1) for band in (peaks["band"], straight[peaks["band"]]))
+    np.testing.assert_allclose(after, before, atol=0.02 * len(peaks))  # the bands are filled as unevenly as before
+
+
+SECONDS_OF_PEAKS = 5.0
+HEARD_TEMPOS = [warp.speed * bend for warp in (PLAIN, *WARPS) for bend in (1.0, *BENDS)]
+TEMPOS_TRIED = np.arange(min(HEARD_TEMPOS), max(HEARD_TEMPOS) + 0.01, 0.01)
+PITCHES_TRIED = (-200, -100, -50, 0, 50, 100, 200)  # cents
+
+
+def constellation(seed: int) -> Peaks:
+    """Five seconds as a reference has them: 40 peaks a second, half of them notes that are repeated at a steady beat."""
+    random, n = np.random.default_rng(seed), round(40 * SECONDS_OF_PEAKS)
+    peaks = np.zeros(n, PEAK)
+    peaks["frame"] = random.integers(0, round(SECONDS_OF_PEAKS / Params().frame_seconds), n)
+    peaks["band"] = random.integers(0, 256, n)
+    notes = peaks[: n // 2]
+    notes["frame"] = notes["frame"] // 12 * 12
+    notes["band"] = random.choice(random.integers(0, 256, 24), len(notes))
+    peaks["rank"] = random.integers(0, Params().reference_rank, n)
+    return np.unique(peaks)
+
+
+def agreement(one: Peaks, other: Peaks) -> float:
+    """The largest share of `one` that lies within a frame and a band of a peak of `other`, along any line that is tried."""
+    return max(_agreement_at(one, other, cents) for cents in PITCHES_TRIED)
+
+
+def _agreement_at(one: Peaks, other: Peaks, cents: float) -> float:
+    a, b = np.nonzero(np.abs(move_bands(one["band"], cents, Params())[:, None] - other["band"]) <= 1)
+    lines = [np.rint(other["frame"][b] - tempo * one["frame"][a]).astype(int) for tempo in TEMPOS_TRIED]
+    votes = [np.bincount(line - line.min()) for line in lines]
+    return float(max(np.convolve(vote, [1, 1, 1]).max() for vote in votes)) / len(one)
+
+
+def test_no_two_forms_of_a_source_agree() -> None:
+    params, source = Params(), constellation(1)
+    bands = decoys.Bands([constellation(seed) for seed in range(20)], params)
+
+    def made(seed: int, form: decoys.Form) -> Peaks:
+        return decoys.decoy(constellation(seed), form, bands.turned(decoys.TURN * form.turn, form.mirrored), params)
+
+    def pairs(seed: int) -> list[float]:
+        return [agreement(made(1, decoys.FORMS[i]), made(seed, decoys.FORMS[k])) for i, k in picked]
+
+    per_time = len(decoys.FORMS) // len(decoys.TIMES)
+    alike = [(i * per_time, k * per_time) for i, k in combinations(range(len(decoys.TIMES)), 2)]  # but for their times
+    picked = [*alike, *np.random.default_rng(1).permutation(len(decoys.FORMS)).reshape(-1, 2)[:30]]
+    chance = max(pairs(2))
+    assert chance < 0.15
+    assert max(pairs(1)) < chance + 0.05
+    assert max(agreement(source, made(1, form)) for form in decoys.FORMS[::4]) < chance + 0.05
+    faster = source.copy()
+    faster["frame"] = np.rint(source["frame"] * 1.05)
+    assert agreement(source, faster) > 0.9  # what is alike is seen to be
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +206,48 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 
 def test_no_two_short_decoys_are_alike(small: Index) -> None:
-    made = list(islice(decoys.stretches(small, 10.0, seed=1), 100))  # of 800: twice 10 s of 8 tracks, in 50 forms
+    made = list(islice(decoys.stretches(small, 10.0, seed=1), 100))  # twice 10 s of 8 tracks, in all forms
     assert len({new.sha256 for new, _ in made}) == len({peaks.tobytes() for _, peaks in made}) == 100
     for new, peaks in made:
-        blocks = math.ceil(new.duration / decoys.BLOCK_SECONDS)
-        assert 0 <= peaks["frame"][0] <= peaks["frame"][-1] <= blocks * decoys.BLOCK_SECONDS / small.params.frame_seconds
+        assert 0 <= peaks["frame"][0] <= peaks["frame"][-1] <= new.duration / small.params.frame_seconds
         assert len(peaks) < 60 * new.duration  # about as dense as the real ones, however short they are made
+
+
+def test_a_library_is_grown_until_the_forms_are_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoys, "FORMS", decoys.FORMS[:3])
+    with hearing.known_music(tmp_path) as index:
+        real = index.stats()
+        material = [decoys.Source("f" * 64, "more", 50.0, index.constellation(1))]
+        decoys.grow(index, 300 / decoys.SECONDS_PER_HOUR, material, batch=2)  # 8 tracks of 25 s are there
+        assert (index.stats()["tracks"], index.stats()["seconds"]) == (12, 300)
+        decoys.grow_until(index, "postings", 2.5 * real["postings"], material)  # goes on with the decoys that it lacks
+        assert 2.5 <= index.stats()["postings"] / real["postings"] < 3
+        with pytest.raises(SystemExit, match=r"all 3 forms of each track are used, and the library has 35 of 1,000 tracks"):
+            decoys.grow_until(index, "tracks", 1000, material)  # 8 real ones, and three of each of nine
+
+
+def test_material_is_analysed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    music, cache = tmp_path / "music", tmp_path / "data" / "material.npz"
+    music.mkdir()
+    soundfile.write(music / "long.wav", hearing.music(100, 41), hearing.RATE)
+    soundfile.write(music / "short.wav", hearing.music(101), hearing.RATE)
+    (made,) = decoys.read_material(music, cache, jobs=1)
+    assert (made.title, made.duration, len(made.peaks) > 500) == ("long", 41.0, True)
+    monkeypatch.setattr(decoys, "Ingest", None)
+    (again,) = decoys.read_material(music, cache, jobs=1)
+    assert again.sha256 == made.sha256
+    np.testing.assert_array_equal(again.peaks, made.peaks)
+    soundfile.write(music / "another.wav", hearing.music(102, 41), hearing.RATE)
+    with pytest.raises(TypeError):
+        decoys.read_material(music, cache, jobs=1)
+
+
+def test_the_effective_number_of_hashes() -> None:
+    even = np.repeat(np.arange(10), 1000)
+    assert decoys.effective_number(even) == pytest.approx(10, rel=0.01)
+    assert decoys.effective_number(np.array([5, 5, 7, 9], np.uint64)) == 12 / 2  # of twelve pairs, two are equal
+    assert decoys.effective_number(np.array([1, 1, 2]), np.array([1, 2, 3, 4])) == 12 / 3
+    assert decoys.effective_number(np.array([1, 2])) == math.inf
 
 
 def test_unknown_clips_are_asked_in_a_library_that_is_filled_up(small: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
