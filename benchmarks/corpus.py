@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks import decoys
 from benchmarks.common import progress
 from core import Index, Library
+from core.params import Params
 
 HALVES = ("tuning", "reporting")
 MATERIAL = "material.npz"  # the analysed music that decoys are made of, beside the library
@@ -119,14 +120,15 @@ def library(
     jobs: int = 2,
     decoy_hours: float = 0,
     material: Path | None = None,
+    params: Params | None = None,
 ) -> Iterator[Reference]:
     """Index the files in `data`, or in a temporary folder, and add decoys until there are `decoy_hours` of sound.
 
-    material: a folder of further music that decoys are made of.
+    material: a folder of further music that decoys are made of; params: of a library that is new.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = data or Path(temporary)
-        with Library(folder) as opened:
+        with Library(folder, params=params) as opened:
             ids = _add(opened, music, files, jobs)
             if decoy_hours:
                 decoys.grow(opened.index, decoy_hours, decoys.read_material(material, folder / MATERIAL, jobs))

@@ -230,7 +230,7 @@ def grow_until(index: Index, measure: str, wanted: float, material: Sequence[Sou
 
     An index that has decoys already gets those that it lacks. Raises SystemExit when all forms are used.
     """
-    supply = _missing(index, material)
+    supply = missing(index, material)
     while (stats := index.stats())[measure] < wanted:
         share = stats[measure] / max(stats["tracks"], 1)  # of a track of the mean size
         tracks = np.ceil((wanted - stats[measure]) / max(share, 1))
@@ -239,7 +239,7 @@ def grow_until(index: Index, measure: str, wanted: float, material: Sequence[Sou
         index.add(new)
 
 
-def _missing(index: Index, material: Sequence[Source]) -> Iterator[tuple[NewTrack, Peaks]]:
+def missing(index: Index, material: Sequence[Source]) -> Iterator[tuple[NewTrack, Peaks]]:
     """Decoys that the index does not hold, made as they are taken."""
     known = frozenset(track.sha256 for track in index.tracks(limit=None).tracks)
     yield from Maker(sources(index, material), index.params).tracks(known)

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import calibration, claims, common, corpus, decoys, front_end, load, plot, sound, streams
+from benchmarks import asking, calibration, claims, common, corpus, decoys, front_end, load, plot, scale, sound, streams
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
-from core.candidates import BENDS, PLAIN, move_bands
+from core.candidates import BENDS
 from core.constellation import PEAK, Peaks
 from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
+from core.spectrogram import band_hertz
 from core.warps import WARPS
 from stream.claims import FIRST_LOOK_BITS
 
@@ -147,7 +148,7 @@ def test_bands_are_turned_by_the_share_of_peaks_in_them() -> None:
 
 
 SECONDS_OF_PEAKS = 5.0
-HEARD_TEMPOS = [warp.speed * bend for warp in (PLAIN, *WARPS) for bend in (1.0, *BENDS)]
+HEARD_TEMPOS = [speed * bend for speed in (1.0, *(warp.speed for warp in WARPS)) for bend in (1.0, *BENDS)]
 TEMPOS_TRIED = np.arange(min(HEARD_TEMPOS), max(HEARD_TEMPOS) + 0.01, 0.01)
 PITCHES_TRIED = (-200, -100, -50, 0, 50, 100, 200)  # cents
 
@@ -171,7 +172,9 @@ def agreement(one: Peaks, other: Peaks) -> float:
 
 
 def _agreement_at(one: Peaks, other: Peaks, cents: float) -> float:
-    a, b = np.nonzero(np.abs(move_bands(one["band"], cents, Params())[:, None] - other["band"]) <= 1)
+    hertz = band_hertz(Params())
+    moved = np.interp(hertz[one["band"]] * 2 ** (cents / 1200), hertz, np.arange(256), left=-9, right=300)
+    a, b = np.nonzero(np.abs(moved[:, None] - other["band"]) <= 1)
     lines = [np.rint(other["frame"][b] - tempo * one["frame"][a]).astype(int) for tempo in TEMPOS_TRIED]
     votes = [np.bincount(line - line.min()) for line in lines]
     return float(max(np.convolve(vote, [1, 1, 1]).max() for vote in votes)) / len(one)
@@ -265,6 +268,79 @@ def test_unknown_clips_are_asked_in_a_library_that_is_filled_up(small: Index, tm
     assert (outcome.claimed, outcome.bits < CLAIM_BITS) == (None, True)
 
 
+# Scale
+
+
+def asked(query: corpus.Query, accepted: bool, postings: int = 1000) -> asking.Asked:
+    known = bool(query.truth)
+    return asking.Asked(query, True if known else None, accepted, not known, postings, 10, 0.5, 4.0, None, 10**8, 10**7)
+
+
+def query(condition: str, length: float, number: int, source: str = "a.ogg") -> corpus.Query:
+    truth = () if condition.startswith("unknown") else (source,)
+    return corpus.Query(f"{condition}_{number}.wav", truth, condition, length, 0.0, source)
+
+
+def grown(postings: float, times: float = 1.0) -> scale.Grown:
+    stats = {"tracks": 100.0, "seconds": 36_000.0, "postings": postings, "bytes": 40e6, "segments": 2.0}
+    return scale.Grown("library", Path("library"), stats, [20.0, 40.0, 90.0], 3.0, times)
+
+
+def test_queries_of_scale_are_so_many_of_each_condition() -> None:
+    of_both = {half: next(f"{i}.ogg" for i in range(20) if corpus.half(f"{i}.ogg") == half) for half in corpus.HALVES}
+    queries = [query(condition, 5.0, i, of_both[half]) for condition in ("mic", "gsm") for i in range(5) for half in corpus.HALVES]
+    names = [q.name for q in scale.chosen([*queries, query("mic", 2.0, 9)], "reporting", 3)]
+    assert names == ["mic_0.wav", "mic_1.wav", "mic_2.wav"]  # gsm and 2 s are not asked
+    assert len(scale.chosen(queries, "all", 100)) == 10
+
+
+def test_larger_libraries_are_emulated_by_the_largest() -> None:
+    assert [(size.name, size.times) for size in scale.emulated(grown(2e8), [1e8, 1e10])] == [("as 1e+10", 50)]
+
+
+def test_an_emulated_look_up_reads_less() -> None:
+    class Nominator:
+        def nominate(self, peaks: str, now: int, count: int, budget: float) -> tuple[str, int, int, float]:
+            return peaks, now, count, budget
+
+        def nominate_once(self, peaks: str, now: int, count: int, budget: float, warp: str) -> tuple[str, float, str]:
+            return peaks, budget, warp
+
+        forget = print
+
+    cut = asking.CutBudgets(Nominator(), 50.0)
+    assert cut.nominate("peaks", 10, 60, 4000) == ("peaks", 10, 60, 80)
+    assert cut.nominate_once("peaks", 10, 6, 100_000, "warp") == ("peaks", 2000, "warp")
+
+
+def test_libraries_are_compared_query_by_query() -> None:
+    queries = [query("mic", 5.0, i) for i in range(4)] + [query("clean", 1.0, i) for i in range(2)]
+    before = scale.Result(grown(1e7), [asked(q, accepted) for q, accepted in zip(queries, [1, 1, 1, 0, 1, 1], strict=True)])
+    after = scale.Result(grown(1e8), [asked(q, accepted) for q, accepted in zip(queries, [1, 0, 0, 1, 1, 1], strict=True)])
+    first = scale.by_query(before)
+    assert list(after.groups) == [("clean", 1.0), ("mic", 5.0)]
+    assert scale.difference([after.groups["mic", 5.0]], first) == "-.250 ± .813"  # of 0, -1, -1 and 1
+    assert scale.difference(scale.known_groups(after), first) == "-.125 ± .406"
+
+
+def test_rows_of_scale() -> None:
+    queries = [query("mic", 5.0, 0), query("mic", 5.0, 1), query("unknown_mic", 5.0, 0), query("unknown_mic", 5.0, 1)]
+    answers = [asked(queries[0], True), asked(queries[1], False, 3000), asked(queries[2], False), asked(queries[3], False)]
+    real, larger = scale.Result(grown(1e8), answers), scale.Result(grown(1e8, 50.0), answers)
+    first = scale.by_query(real)
+    known = dict(zip(scale.HEAD, scale.row(real.library, ("mic", 5.0), answers[:2], first), strict=True))
+    assert (known["nominated"], known["accepted"], known["wrong"]) == ("1.00", "1/2 .50 [.09, .91]", "0")
+    assert (known["postings"], known["runs"], known["ns"], known["query"]) == ("2000", "10", "250.0", "4.0")  # 1 ms for 4,000 postings
+    unknown = dict(zip(scale.HEAD, scale.row(larger.library, ("unknown_mic", 5.0), answers[2:], first), strict=True))
+    assert (unknown["nominated"], unknown["accepted"], unknown["wrong"]) == ("", "", "2")
+    assert (unknown["postings"], unknown["ns"], unknown["query"]) == ("50000", "", "")  # what reading them costs is not known
+    whole = dict(zip(scale.LIBRARY_HEAD, scale.library_row(real, first), strict=True))
+    assert (whole["MB an hour"], whole["add"], whole["mean"], whole["own MB"]) == ("4.00", "40.0", "50.0", "100.0")
+    assert (whole["accepted"], whole["unknown claimed"]) == (".500", "2/2 1.00 [.34, 1.00]")
+    assert scale.lines([real, larger])["a query"] == [(1e8, 4.0)]
+    assert len(scale.saved([real, larger])["queries"]) == 8
+
+
 def test_the_law_of_bits_is_a_row_and_a_line() -> None:
     outcomes = [calibration.Outcome("a/x.ogg", bits, None) for bits in (0.5, 1.5, 2.5)]
     claimed = calibration.Outcome("a/x.ogg", 11.0, "a/y.ogg")
@@ -308,7 +384,7 @@ def test_the_shipped_front_end_is_the_engine_s() -> None:
 
 
 def test_variants_are_compared_query_by_query() -> None:
-    assert front_end.paired([[1, 0, -1, 0], [1, 1]]) == pytest.approx((0.5, 1.96 * math.sqrt(0.5 / 4) / 2), abs=1e-3)
+    assert common.paired([[1, 0, -1, 0], [1, 1]]) == pytest.approx((0.5, 1.96 * math.sqrt(0.5 / 4) / 2), abs=1e-3)
 
 
 @pytest.mark.parametrize(("limit", "start"), [(1, 20), (19, 20), (20, 20), (37, 20), (150, 20), (161, 5)])
