@@ -194,7 +194,8 @@ def parse() -> argparse.Namespace:
     corpus.add_arguments(parser)
     parser.add_argument("--half", choices=[*corpus.HALVES, "all"], default="all", help="which tracks' queries to ask")
     parser.add_argument("--conditions", nargs="+", default=[], help="only these, such as clean mic speed+4%%")
-    parser.add_argument("--decoys", type=float, default=0, metavar="HOURS", help="grow the library to so many hours")
+    parser.add_argument("--decoys", type=float, default=0, metavar="HOURS", help="grow the library to this many hours")
+    corpus.add_material(parser)
     parser.add_argument("--json", type=Path, metavar="OUT", help="save every answer")
     return parser.parse_args()
 
@@ -207,7 +208,7 @@ def wanted(args: argparse.Namespace) -> list[corpus.Query]:
 def main() -> None:
     args = parse()
     queries, files = wanted(args), corpus.read_list(args.queries / "refs.txt")
-    options = {"data": args.data, "jobs": args.jobs, "decoy_hours": args.decoys}
+    options = {"data": args.data, "jobs": args.jobs, "decoy_hours": args.decoys, "material": args.material}
     with corpus.library(args.music, files, **options) as reference:
         tasks = [Task(q, args.queries / "q" / q.name, reference.folder, reference.truth(q.truth)) for q in queries]
         outcomes = list(common.in_processes(identify, tasks, args.jobs))

@@ -44,6 +44,13 @@ def calibration_error(confidences: Sequence[float], right: Sequence[bool], bins:
     return float(sum(gaps) / len(p)) if len(p) else math.nan
 
 
+def paired(differences: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """The mean over groups of the mean difference in each, and the half width of its normal 95 % interval."""
+    means = [float(np.mean(group)) for group in differences]
+    variances = [float(np.var(group)) / len(group) for group in differences]
+    return float(np.mean(means)), Z_95 * float(np.sqrt(sum(variances))) / len(differences)
+
+
 def median(values: Iterable[float]) -> float:
     """The median, NaN for no values at all."""
     values = list(values)

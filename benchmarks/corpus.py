@@ -23,8 +23,10 @@ from typing import Any
 from benchmarks import decoys
 from benchmarks.common import progress
 from core import Index, Library
+from core.params import Params
 
 HALVES = ("tuning", "reporting")
+MATERIAL = "material.npz"  # the analysed music that decoys are made of, beside the library
 
 
 @dataclass(frozen=True)
@@ -101,17 +103,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
 
 
+def add_material(parser: argparse.ArgumentParser) -> None:
+    """The argument of the benchmarks that grow a library far."""
+    parser.add_argument("--material", type=Path, metavar="DIR", help="further music that decoys are made of, besides the references")
+
+
 # The library
 
 
 @contextmanager
-def library(music: Path, files: Sequence[str], *, data: Path | None = None, jobs: int = 2, decoy_hours: float = 0) -> Iterator[Reference]:
-    """Index the files (and decoys, up to so many hours in all) in `data`, or in a folder that is gone afterwards."""
+def library(
+    music: Path,
+    files: Sequence[str],
+    *,
+    data: Path | None = None,
+    jobs: int = 2,
+    decoy_hours: float = 0,
+    material: Path | None = None,
+    params: Params | None = None,
+) -> Iterator[Reference]:
+    """Index the files in `data`, or in a temporary folder, and add decoys until there are `decoy_hours` of sound.
+
+    material: a folder of further music that decoys are made of; params: of a library that is new.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         folder = data or Path(temporary)
-        with Library(folder) as opened:
+        with Library(folder, params=params) as opened:
             ids = _add(opened, music, files, jobs)
-            decoys.grow(opened.index, decoy_hours)
+            if decoy_hours:
+                decoys.grow(opened.index, decoy_hours, decoys.read_material(material, folder / MATERIAL, jobs))
         yield Reference(folder, ids)
 
 

@@ -179,7 +179,7 @@ def _against(result: Result, first: Result, of: Callable[[Outcome], bool]) -> tu
     mean = decimal(accuracy.mean_share(groups.values(), of), 3)
     if result is first:
         return mean, ""
-    gain, half_width = paired([_differences(group, first, of) for group in groups.values()])
+    gain, half_width = common.paired([_differences(group, first, of) for group in groups.values()])
     return mean, f"{1000 * gain:+.0f} ± {1000 * half_width:.0f} ‰"
 
 
@@ -187,13 +187,6 @@ def _differences(group: Sequence[Outcome], first: Result, of: Callable[[Outcome]
     """Of each query: 1 where only this variant succeeds, -1 where only the first does."""
     before = {o.query: of(o) for o in first.outcomes}
     return [of(o) - before[o.query] for o in group]
-
-
-def paired(differences: Sequence[Sequence[int]]) -> tuple[float, float]:
-    """The mean over groups of the mean difference in each, and the half width of its normal 95 % interval."""
-    means = [float(np.mean(group)) for group in differences]
-    variances = [float(np.var(group)) / len(group) for group in differences]
-    return float(np.mean(means)), common.Z_95 * float(np.sqrt(sum(variances))) / len(differences)
 
 
 # Main

@@ -1,183 +1,291 @@
-"""How cost and accuracy grow with the library: python -m benchmarks.scale MUSIC QUERIES --plot docs/scale.svg
+"""How cost and accuracy grow with the library: python -m benchmarks.scale MUSIC QUERIES --material MORE --data DIR
 
 Conventions
-    A library of some real tracks is grown with decoys (see decoys.py), tenfold at a time, and asked the same queries of 5 s
-    each time: clips of the real tracks in all conditions of the query set. Times are CPU milliseconds of one process, with
-    the index in memory. Asking has a process of its own.
+    Each library holds all references and is grown from the next smaller one with decoys (see decoys.py). A library
+    of --as postings is emulated by the largest one that was grown, with its budgets of postings cut (see asking.py).
+    Each is asked the same queries, of the conditions and lengths in CONDITIONS and UNKNOWN that the query set has.
+    Times are CPU milliseconds of one process, with the index in memory.
 
-Metrics, for each size
-    add        to add one more track: median, and the mean, which has its share of the merging that it causes
-    look-ups   all that one query needs: median and 95 %
-    query      from PCM to the answer, look-ups included: median and 95 %
-    own        resident memory of the asking process that is its own, MB; mapped: that of the index, which the system can take back
+Metrics, for each library and condition
+    nominated  the truth is among the 60 nominees of a listener after 4 s of sound, or after all of a shorter query; where speed
+               or pitch is shifted, or among the 6 nominees of a warp
+    accepted   there is a match, and it is right; against: the mean difference to the first library, query by query, with
+               its 95 % interval
+    wrong      there is a match, and it is not right: for unknown music, any match
+    postings, runs   read for one query, mean; postings of an emulated library are those that it would read
+    ns         CPU of look-ups for each posting read; look-ups, query: CPU ms, median. Not known of an emulated library
+
+Metrics, for each library
+    second     CPU ms of one second of a listener, to known and to unknown music: median
+    add        CPU ms of adding one more track: median, and the mean, which has its share of the merging that it causes
+    open       ms of wall time to open the index and to look up nothing
+    own        resident memory of an asking process that is its own, MB
 """
 
 import argparse
+import math
+import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from benchmarks import common, corpus, decoys, plot
-from benchmarks.common import number, share
-from benchmarks.noises import Sound
+from benchmarks import asking, common, corpus, decoys, plot
+from benchmarks.asking import Asked, Task
+from benchmarks.common import decimal, median, number, share
 from core import Index
-from stream import recognize
+from core.params import Params
 
-SIZES = (10**6, 10**7, 10**8)  # postings
-QUERY_SECONDS = 5.0
-BATCH = 16  # tracks a transaction while growing
+CONDITIONS = (
+    *(("clean", 1.0), ("clean", 2.0), ("noise+0", 3.0), ("noise+0", 5.0), ("noise-5", 3.0), ("noise-5", 5.0)),
+    *(("mic", 3.0), ("mic", 5.0), ("mic", 10.0), ("mic_speed", 5.0), ("mic_noise0", 5.0)),
+    *(("speed+4%", 5.0), ("speed-4%", 5.0), ("speed+8%", 10.0), ("speed-8%", 10.0), ("pitch+200c", 5.0), ("pitch-200c", 5.0)),
+)
+UNKNOWN = (("unknown_clean", 5.0), ("unknown_clean", 10.0), ("unknown_mic", 5.0), ("unknown_mic", 10.0))
+SIZES = (1e8,)  # postings
+EMULATED = (1e10, 5.4e10)  # postings; the larger is a million tracks
+TRIPLE_FAN = 4  # earlier peaks that a peak makes triples with, where a library has them
 ADDED = 12  # tracks, one at a time
-WARM_UP = 3  # queries
 SECONDS_PER_HOUR = 3600
 MB = 1e6
 
-
-@dataclass(frozen=True)
-class Task:
-    """Queries for an index: the path and the true track ids of each."""
-
-    index: Path
-    queries: list[tuple[Path, frozenset[int]]]
+Key = tuple[str, float]  # condition, length in seconds
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What asking took, milliseconds a query, and brought; memory in bytes."""
+class Grown:
+    """A library on disk. stats: of its index; adds: CPU ms of each track that was added alone; opening: ms; times: emulated."""
 
-    lookups: list[float]
-    queries: list[float]
-    top: int
-    accepted: int
-    own: int
-    mapped: int
-
-
-@dataclass(frozen=True)
-class Size:
-    """A library and what it costs. adds: milliseconds a track."""
-
+    name: str
+    folder: Path
     stats: dict[str, float]
     adds: list[float]
-    asked: Asked
+    opening: float
+    times: float = 1.0
+
+    @property
+    def hours(self) -> float:
+        return self.stats["seconds"] / SECONDS_PER_HOUR
 
 
-class TimedIndex(Index):
-    """An index that knows how long its look-ups took."""
+@dataclass(frozen=True)
+class Result:
+    """A library and what it was asked."""
 
-    lookup_seconds = 0.0
+    library: Grown
+    asked: list[Asked]
 
-    def __enter__(self) -> "TimedIndex":
-        return self
-
-    def lookup(self, *args: Any, **options: Any) -> Any:
-        hits, milliseconds = timed(lambda: super(TimedIndex, self).lookup(*args, **options))
-        self.lookup_seconds += milliseconds / 1000
-        return hits
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What the work returns, and the CPU milliseconds of this process that it took."""
-    started = time.process_time()
-    result = work()
-    return result, 1000 * (time.process_time() - started)
+    @property
+    def groups(self) -> dict[Key, list[Asked]]:
+        """By condition and length, in the order of CONDITIONS and UNKNOWN."""
+        found = {key: [a for a in self.asked if key_of(a.query) == key] for key in (*CONDITIONS, *UNKNOWN)}
+        return {key: group for key, group in found.items() if group}
 
 
-# Asking, in a process of its own
+# Queries
 
 
-def ask(task: Task) -> Asked:
-    with TimedIndex(task.index, readonly=True) as index:
-        for path, _ in task.queries[:WARM_UP]:
-            recognize(index, *read(path))
-        lookups, queries, top, accepted = zip(*(_ask(index, path, truth) for path, truth in task.queries), strict=True)
-    return Asked(list(lookups), list(queries), sum(top), sum(accepted), *memory())
+def key_of(query: corpus.Query) -> Key:
+    return query.condition, query.length
 
 
-def _ask(index: TimedIndex, path: Path, truth: frozenset[int]) -> tuple[float, float, bool, bool]:
-    """(milliseconds of look-ups, of the query, whether the best guess is right, whether the match is)"""
-    pcm, rate = read(path)
-    index.lookup_seconds = 0.0
-    answer, milliseconds = timed(lambda: recognize(index, pcm, rate))
-    said = answer.to_json()
-    top = bool(said["guesses"]) and corpus.is_right(said["guesses"][0], truth)
-    accepted = said["match"] is not None and corpus.is_right(said["match"], truth)
-    return 1000 * index.lookup_seconds, milliseconds, top, accepted
-
-
-def read(path: Path) -> tuple[Sound, int]:
-    pcm, rate = soundfile.read(path, dtype="float32")
-    return pcm, rate
-
-
-def memory() -> tuple[int, int]:
-    """Resident bytes of this process: its own, and mapped from files."""
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    return tuple(1024 * int(fields[name].split()[0]) for name in ("RssAnon", "RssFile"))  # type: ignore[return-value]
+def chosen(queries: Iterable[corpus.Query], half: str, n: int) -> list[corpus.Query]:
+    """Up to `n` queries of each condition and length that is asked, of tracks in the half; always the same."""
+    taken: Counter[Key] = Counter()
+    wanted = {*CONDITIONS, *UNKNOWN}
+    some = []
+    for query in queries:
+        key = key_of(query)
+        if key in wanted and corpus.in_half(query.source, half) and taken[key] < n:
+            taken[key] += 1
+            some.append(query)
+    return some
 
 
 # Growing
 
 
-def grow(index: Index, supply: Iterator[Any], postings: int) -> None:
-    """Add decoys until the index holds so many postings."""
-    while index.stats()["postings"] < postings:
-        index.add(list(islice(supply, BATCH)))
+def grow(first: Path, folder: Path, sizes: Sequence[float], material: Sequence[decoys.Source]) -> Iterator[Grown]:
+    """The library in `first`, and one of each size in a folder of its own, grown from the one before or from where it was."""
+    yield described("development", first, [])
+    for size in sorted(sizes):
+        name = f"{size:.2g}"
+        started, larger = time.perf_counter(), folder / f"{first.name}-{name}"
+        if not larger.exists():
+            copied(first, larger)
+        with Index(larger / "index") as index:
+            decoys.grow_until(index, "postings", size, material)
+            print(f"grown to {size:.2g} postings in {time.perf_counter() - started:.0f} s", flush=True)
+            adds = add_one_by_one(index, material)
+        yield described(name, larger, adds)
+        first = larger
 
 
-def add_one_by_one(index: Index, supply: Iterator[Any], n: int) -> list[float]:
-    """The milliseconds that each takes."""
-    return [timed(lambda new=new: index.add([new]))[1] for new in islice(supply, n)]
+def copied(library: Path, target: Path) -> None:
+    """Copy a library's index. A copy that was interrupted is made again."""
+    unfinished = target.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "index").mkdir(parents=True)
+    with Index(library / "index", readonly=True) as index:
+        index.copy(unfinished / "index")
+    unfinished.rename(target)
 
 
-def measure(folder: Path, queries: list[tuple[Path, frozenset[int]]], sizes: Sequence[int]) -> Iterator[Size]:
-    for postings in sizes:
-        with Index(folder / "index") as index:
-            supply = decoys.endless(index)
-            started = time.perf_counter()
-            grow(index, supply, postings)
-            print(f"grown to {postings:.0e} postings in {time.perf_counter() - started:.0f} s", flush=True)
-            adds = add_one_by_one(index, supply, ADDED)
-            stats = index.stats()
-        yield Size(stats, adds, next(common.in_processes(ask, [Task(folder / "index", queries)], 1)))
+def add_one_by_one(index: Index, material: Sequence[decoys.Source]) -> list[float]:
+    """The CPU milliseconds that each of ADDED further decoys takes."""
+    return [asking.cpu_ms(lambda new=new: index.add([new]))[1] for new in islice(decoys.missing(index, material), ADDED)]
 
 
-# The table and the plot
+def described(name: str, folder: Path, adds: list[float]) -> Grown:
+    opening = next(common.in_processes(asking.opening_ms, [folder], 1))
+    with Index(folder / "index", readonly=True) as index:
+        return Grown(name, folder, index.stats(), adds, opening)
 
 
-HEAD = ["postings", "hours", "GB", "add ms", "mean", "look-ups ms", "95 %", "query ms", "95 %", "own MB", "mapped MB", "top-1", "accepted"]
+def emulated(largest: Grown, sizes: Sequence[float]) -> Iterator[Grown]:
+    """The same library, asked as if it were larger. Sizes that it has already are left out."""
+    for size in sizes:
+        times = size / largest.stats["postings"]
+        if times > 1:
+            yield replace(largest, name=f"as {size:.2g}", times=times)
 
 
-def row(size: Size) -> list[str]:
-    asked, stats = size.asked, size.stats
-    times = [float(np.median(size.adds)), float(np.mean(size.adds)), *_quantiles(asked.lookups), *_quantiles(asked.queries)]
+# Asking
+
+
+Truth = Callable[[Iterable[str]], frozenset[int]]  # the ids of the tracks that files are in the library
+
+
+def ask(library: Grown, queries: Sequence[corpus.Query], paths: Path, truth: Truth, jobs: int) -> Result:
+    tasks = [Task(query, paths / query.name, library.folder, truth(query.truth), library.times) for query in queries]
+    return Result(library, list(common.in_processes(asking.ask, tasks, jobs)))
+
+
+# The tables
+
+
+def against(group: Sequence[Asked], first: Mapping[corpus.Query, Asked]) -> list[int]:
+    """Of each query: 1 if it is accepted only now, -1 if only in the first library, else 0."""
+    return [a.accepted - first[a.query].accepted for a in group]
+
+
+def difference(groups: Sequence[Sequence[Asked]], first: Mapping[corpus.Query, Asked]) -> str:
+    """The mean over groups of the difference in accepted queries, with its 95 % interval: -.025 ± .049."""
+    if not groups:
+        return ""
+    mean, half_width = common.paired([against(group, first) for group in groups])
+    return f"{'-' if mean < 0 else '+'}{decimal(abs(mean), 3)} ± {decimal(half_width, 3)}"
+
+
+HEAD = ["library", "condition", "s", "n", "nominated", "accepted", "against", "wrong", "postings", "runs", "ns", "look-ups", "query"]
+
+
+def row(library: Grown, key: Key, group: Sequence[Asked], first: Mapping[corpus.Query, Asked]) -> list[str]:
+    known, n = key in CONDITIONS, len(group)
     return [
-        f"{stats['postings']:.2e}",
-        number(stats["seconds"] / SECONDS_PER_HOUR, 1),
-        number(stats["bytes"] / 1e9, 2),
-        *(number(value, 1) for value in times),
-        *(number(value / MB) for value in (asked.own, asked.mapped)),
-        *(share(hits, len(asked.queries)) for hits in (asked.top, asked.accepted)),
+        *(library.name, key[0], number(key[1]), str(n)),
+        decimal(sum(bool(a.nominated) for a in group) / n) if known else "",
+        share(sum(a.accepted for a in group), n) if known else "",
+        difference([group], first) if known else "",
+        str(sum(a.wrong for a in group)),
+        number(library.times * float(np.mean([a.postings for a in group]))),
+        number(float(np.mean([a.runs for a in group]))),
+        *costs(library, nanoseconds(group), median(a.look_up_ms for a in group), median(a.query_ms for a in group)),
     ]
 
 
-def _quantiles(values: Sequence[float]) -> tuple[float, float]:
-    return float(np.median(values)), float(np.quantile(values, 0.95))
+def costs(library: Grown, *values: float) -> list[str]:
+    """CPU or memory, empty where a library is emulated: what it reads is known, and what reading costs is not."""
+    return [number(value if library.times == 1 else math.nan, 1) for value in values]
 
 
-def lines(sizes: Sequence[Size]) -> dict[str, list[tuple[float, float]]]:
-    """What is plotted: (postings, milliseconds)."""
-    costs: dict[str, Callable[[Size], float]] = {
-        "a query, median": lambda size: float(np.median(size.asked.queries)),
-        "its look-ups, median": lambda size: float(np.median(size.asked.lookups)),
-        "adding a track, median": lambda size: float(np.median(size.adds)),
+def nanoseconds(group: Sequence[Asked]) -> float:
+    """CPU of look-ups for each posting that they read."""
+    postings = sum(a.postings for a in group)
+    return 1e6 * sum(a.look_up_ms for a in group) / postings if postings else math.nan
+
+
+LIBRARY_HEAD = [
+    *("library", "postings", "tracks", "hours", "MB an hour", "nominated", "accepted", "against", "unknown claimed"),
+    *("ns", "query", "second", "unknown", "add", "mean", "open", "own MB", "mapped MB"),
+]
+
+
+def library_row(result: Result, first: Mapping[corpus.Query, Asked]) -> list[str]:
+    library, stats = result.library, result.library.stats
+    groups = known_groups(result)
+    unknown = [a for a in result.asked if not a.query.truth]
+    return [
+        library.name,
+        f"{stats['postings'] * library.times:.3g}",
+        *(number(value) for value in (stats["tracks"], library.hours)),
+        number(stats["bytes"] / MB / library.hours, 2),
+        *(decimal(mean_share(groups, of), 3) for of in (lambda a: bool(a.nominated), lambda a: a.accepted)),
+        difference(groups, first),
+        share(sum(a.wrong for a in unknown), len(unknown)),
+        *costs(library, nanoseconds(result.asked), median(a.query_ms for a in result.asked)),
+        *costs(library, *(median(seconds(result.asked, known)) for known in (True, False))),
+        *costs(library, median(library.adds), float(np.mean(library.adds or [math.nan])), library.opening),
+        *costs(library, max(a.own for a in result.asked) / MB, max(a.mapped for a in result.asked) / MB),
+    ]
+
+
+def by_query(result: Result) -> dict[corpus.Query, Asked]:
+    return {a.query: a for a in result.asked}
+
+
+def known_groups(result: Result) -> list[list[Asked]]:
+    """Of each condition for music that is in the library, what its queries brought."""
+    return [group for key, group in result.groups.items() if key in CONDITIONS]
+
+
+def mean_share(groups: Sequence[Sequence[Asked]], of: Callable[[Asked], bool]) -> float:
+    """The mean over groups of the share of queries: each condition counts alike."""
+    return float(np.mean([np.mean([of(a) for a in group]) for group in groups])) if groups else math.nan
+
+
+def seconds(asked: Sequence[Asked], known: bool) -> list[float]:
+    """CPU ms of a listener's second, of each query that was listened to."""
+    return [a.second_ms for a in asked if a.second_ms is not None and bool(a.query.truth) == known]
+
+
+def print_results(results: Sequence[Result]) -> None:
+    first = by_query(results[0])
+    rows = [row(result.library, key, group, first) for result in results for key, group in result.groups.items()]
+    print(common.table(HEAD, rows), end="\n\n")
+    print(common.table(LIBRARY_HEAD, [library_row(result, first) for result in results]))
+
+
+def saved(results: Sequence[Result]) -> dict[str, Any]:
+    """All rows of the tables, and what each query brought."""
+    first = by_query(results[0])
+    return {
+        "libraries": [dict(zip(LIBRARY_HEAD, library_row(result, first), strict=True)) for result in results],
+        "rows": [
+            dict(zip(HEAD, row(result.library, key, group, first), strict=True))
+            for result in results
+            for key, group in result.groups.items()
+        ],
+        "queries": [{"library": result.library.name, **asdict(a)} for result in results for a in result.asked],
     }
-    return {name: [(size.stats["postings"], cost(size)) for size in sizes] for name, cost in costs.items()}
+
+
+def lines(results: Sequence[Result]) -> dict[str, list[tuple[float, float]]]:
+    """What is plotted: (postings, CPU ms), of libraries that were grown for real."""
+    measured: dict[str, Callable[[Result], float]] = {
+        "a query": lambda result: median(a.query_ms for a in result.asked),
+        "its look-ups": lambda result: median(a.look_up_ms for a in result.asked),
+        "adding a track": lambda result: median(result.library.adds),
+    }
+    real = [result for result in results if result.library.times == 1]
+    points = {name: [(result.library.stats["postings"], cost(result)) for result in real] for name, cost in measured.items()}
+    return {name: [(x, y) for x, y in line if not math.isnan(y)] for name, line in points.items()}
 
 
 # Main
@@ -186,31 +294,52 @@ def lines(sizes: Sequence[Size]) -> dict[str, list[tuple[float, float]]]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     corpus.add_arguments(parser)
-    parser.add_argument("--tracks", type=int, default=10, help="real tracks in the library")
-    parser.add_argument("--n", type=int, default=100, help="queries")
-    parser.add_argument("--sizes", type=lambda text: int(float(text)), nargs="+", default=SIZES, help="postings")
+    corpus.add_material(parser)
+    parser.add_argument("--half", choices=[*corpus.HALVES, "all"], default="all", help="which tracks' queries to ask")
+    parser.add_argument("--n", type=int, default=40, help="queries of each condition and length, at most")
+    parser.add_argument("--sizes", type=float, nargs="*", default=SIZES, metavar="POSTINGS", help="grow libraries to these sizes")
+    parser.add_argument("--as", type=float, nargs="*", default=EMULATED, metavar="POSTINGS", dest="emulated", help="emulate these")
+    parser.add_argument("--lists", choices=["pairs", "both"], default="pairs", help="whether libraries have triples, too")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="save all rows, and what each query brought")
     parser.add_argument("--plot", type=Path, help="draw the costs into this SVG file")
     return parser.parse_args()
 
 
-def chosen(folder: Path, files: Sequence[str], n: int) -> list[corpus.Query]:
-    """`n` queries whose recording is among the files."""
-    queries = [q for q in corpus.read_queries(folder) if q.length == QUERY_SECONDS and not set(q.truth).isdisjoint(files)]
-    order = np.random.default_rng(1).permutation(len(queries))
-    return [queries[i] for i in order[:n]]
+def params_of(lists: str) -> Params:
+    return replace(Params(), **{"triple_fan": TRIPLE_FAN}) if lists == "both" else Params()
+
+
+def measure(args: argparse.Namespace, folder: Path) -> Iterator[Result]:
+    queries = chosen(corpus.read_queries(args.queries), args.half, args.n)
+    material = decoys.read_material(args.material, folder / corpus.MATERIAL, args.jobs)
+    options = {"data": folder / args.lists, "jobs": args.jobs, "params": params_of(args.lists)}
+    with corpus.library(args.music, corpus.read_list(args.queries / "refs.txt"), **options) as library:
+        print_diversity(library.folder, material)
+        for grown in grow(library.folder, folder, args.sizes, material):
+            yield ask(grown, queries, args.queries / "q", library.truth, args.jobs)
+        for emulation in emulated(grown, args.emulated):
+            yield ask(emulation, queries, args.queries / "q", library.truth, args.jobs)
+
+
+def print_diversity(library: Path, material: Sequence[decoys.Source]) -> None:
+    """How many equally frequent hashes the real ones, and those of decoys, are worth."""
+    with Index(library / "index", readonly=True) as index:
+        made_of, params = decoys.sources(index, material), index.params
+    for name, hashes_of in asking.hashes_of_kinds(params).items():
+        real, made, both = np.log2(decoys.diversity(made_of, params, hashes_of))
+        print(f"effective number of {name}: real 2^{real:.1f}, decoys 2^{made:.1f}, real against decoys 2^{both:.1f}", flush=True)
 
 
 def main() -> None:
     args = parse()
-    files = corpus.read_list(args.queries / "refs.txt")[: args.tracks]
-    queries = chosen(args.queries, files, args.n)
     common.print_run()
-    with corpus.library(args.music, files, data=args.data, jobs=args.jobs) as library:
-        asked = [(args.queries / "q" / q.name, library.truth(q.truth)) for q in queries]
-        sizes = list(measure(library.folder, asked, args.sizes))
-    print(common.table(HEAD, map(row, sizes)))
+    with TemporaryDirectory() as temporary:
+        results = list(measure(args, args.data or Path(temporary)))
+    print_results(results)
+    if args.json:
+        common.save_json(args.json, saved(results))
     if args.plot:
-        args.plot.write_text(plot.svg(lines(sizes), "postings in the library", "CPU ms"))
+        args.plot.write_text(plot.svg(lines(results), "postings in the library", "CPU ms"))
 
 
 if __name__ == "__main__":

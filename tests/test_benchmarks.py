@@ -6,7 +6,7 @@ import runpy
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import hearing
@@ -14,14 +14,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import calibration, claims, common, corpus, decoys, front_end, load, plot, sound, streams
+from benchmarks import asking, calibration, claims, common, corpus, decoys, front_end, load, plot, scale, sound, streams
 from benchmarks.claims import Span
 from benchmarks.noises import mix, rms, speech, synthetic_noises
 from benchmarks.programme import Segment
-from core.constellation import PEAK
+from core.candidates import BENDS
+from core.constellation import PEAK, Peaks
 from core.evidence import CLAIM_BITS
 from core.index import Index
 from core.params import Params
+from core.spectrogram import band_hertz
+from core.warps import WARPS
 from stream.claims import FIRST_LOOK_BITS
 
 BENCHMARKS = Path(common.__file__).parent
@@ -118,14 +121,85 @@ def test_queries_are_split_by_track(tmp_path: Path) -> None:
     assert {corpus.half(f"{i}.ogg") for i in range(20)} == set(corpus.HALVES)
 
 
-def test_a_decoy_is_the_track_reversed_in_blocks_and_moved() -> None:
+# Decoys
+
+
+def test_a_decoy_is_its_source_in_another_form() -> None:
+    params, bands = Params(), np.arange(256, dtype=np.uint8)[::-1]
+    peaks = np.array([(0, 100, 9, 1), (10, 120, 8, 0), (13, 120, 8, 12), (130, 255, 7, 20)], PEAK)
+    backwards = decoys.decoy(peaks, decoys.Form(1.0, True, True, 0), bands, params)
+    assert backwards[["frame", "band", "rank"]].tolist() == [(0, 0, 20), (117, 135, 12), (120, 135, 0), (130, 155, 1)]
+    shorter = decoys.decoy(peaks, decoys.Form(1 / 1.3, False, False, 1), bands, params)
+    assert shorter[["frame", "rank"]].tolist() == [(0, 1), (8, 0), (10, 15)]  # ranks up to 22 / 1.3 are kept, times 1.3
+    assert peaks["frame"].tolist() == [0, 10, 13, 130]  # the source is as it was
+
+
+def test_bands_are_turned_by_the_share_of_peaks_in_them() -> None:
     params = Params()
-    block = round(decoys.BLOCK_SECONDS / params.frame_seconds)
-    peaks = np.array([(0, 100, 9, 1), (10, 120, 8, 0), (30, 255, 7, 0)], PEAK)
-    moved = decoys.decoy(peaks, params, 0)
-    assert moved["frame"].tolist() == [block - 1 - 10, block - 1]  # the highest band has nowhere to go
-    assert moved["strength"].tolist() == [8, 9]
-    assert (moved["band"] > [120, 100]).all()
+    peaks = np.zeros(100_000, PEAK)
+    peaks["band"] = np.minimum(np.random.default_rng(1).exponential(50, len(peaks)), 255)
+    bands = decoys.Bands([peaks], params)
+    straight, mirrored = bands.turned(0.25, False), bands.turned(0.25, True)
+    below = [float((peaks["band"] <= quantile).mean()) for quantile in (straight[0], mirrored[0])]
+    assert below == pytest.approx([0.25, 0.25], abs=0.03)  # the lowest band moves there, whichever way the others go
+    assert (mirrored[8] < mirrored[0], straight[8] > straight[0]) == (True, True)
+    before, after = (np.bincount(band, minlength=256).reshape(16, 16).sum(axis=1) for band in (peaks["band"], straight[peaks["band"]]))
+    np.testing.assert_allclose(after, before, atol=0.02 * len(peaks))  # the bands are filled as unevenly as before
+
+
+SECONDS_OF_PEAKS = 5.0
+HEARD_TEMPOS = [speed * bend for speed in (1.0, *(warp.speed for warp in WARPS)) for bend in (1.0, *BENDS)]
+TEMPOS_TRIED = np.arange(min(HEARD_TEMPOS), max(HEARD_TEMPOS) + 0.01, 0.01)
+PITCHES_TRIED = (-200, -100, -50, 0, 50, 100, 200)  # cents
+
+
+def constellation(seed: int) -> Peaks:
+    """Five seconds as a reference has them: 40 peaks a second, half of them notes that are repeated at a steady beat."""
+    random, n = np.random.default_rng(seed), round(40 * SECONDS_OF_PEAKS)
+    peaks = np.zeros(n, PEAK)
+    peaks["frame"] = random.integers(0, round(SECONDS_OF_PEAKS / Params().frame_seconds), n)
+    peaks["band"] = random.integers(0, 256, n)
+    notes = peaks[: n // 2]
+    notes["frame"] = notes["frame"] // 12 * 12
+    notes["band"] = random.choice(random.integers(0, 256, 24), len(notes))
+    peaks["rank"] = random.integers(0, Params().reference_rank, n)
+    return np.unique(peaks)
+
+
+def agreement(one: Peaks, other: Peaks) -> float:
+    """The largest share of `one` that lies within a frame and a band of a peak of `other`, along any line that is tried."""
+    return max(_agreement_at(one, other, cents) for cents in PITCHES_TRIED)
+
+
+def _agreement_at(one: Peaks, other: Peaks, cents: float) -> float:
+    hertz = band_hertz(Params())
+    moved = np.interp(hertz[one["band"]] * 2 ** (cents / 1200), hertz, np.arange(256), left=-9, right=300)
+    a, b = np.nonzero(np.abs(moved[:, None] - other["band"]) <= 1)
+    lines = [np.rint(other["frame"][b] - tempo * one["frame"][a]).astype(int) for tempo in TEMPOS_TRIED]
+    votes = [np.bincount(line - line.min()) for line in lines]
+    return float(max(np.convolve(vote, [1, 1, 1]).max() for vote in votes)) / len(one)
+
+
+def test_no_two_forms_of_a_source_agree() -> None:
+    params, source = Params(), constellation(1)
+    bands = decoys.Bands([constellation(seed) for seed in range(20)], params)
+
+    def made(seed: int, form: decoys.Form) -> Peaks:
+        return decoys.decoy(constellation(seed), form, bands.turned(decoys.TURN * form.turn, form.mirrored), params)
+
+    def pairs(seed: int) -> list[float]:
+        return [agreement(made(1, decoys.FORMS[i]), made(seed, decoys.FORMS[k])) for i, k in picked]
+
+    per_time = len(decoys.FORMS) // len(decoys.TIMES)
+    alike = [(i * per_time, k * per_time) for i, k in combinations(range(len(decoys.TIMES)), 2)]  # but for their times
+    picked = [*alike, *np.random.default_rng(1).permutation(len(decoys.FORMS)).reshape(-1, 2)[:30]]
+    chance = max(pairs(2))
+    assert chance < 0.15
+    assert max(pairs(1)) < chance + 0.05
+    assert max(agreement(source, made(1, form)) for form in decoys.FORMS[::4]) < chance + 0.05
+    faster = source.copy()
+    faster["frame"] = np.rint(source["frame"] * 1.05)
+    assert agreement(source, faster) > 0.9  # what is alike is seen to be
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +209,48 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 
 
 def test_no_two_short_decoys_are_alike(small: Index) -> None:
-    made = list(islice(decoys.stretches(small, 10.0, seed=1), 100))  # of 800: twice 10 s of 8 tracks, in 50 forms
+    made = list(islice(decoys.stretches(small, 10.0, seed=1), 100))  # twice 10 s of 8 tracks, in all forms
     assert len({new.sha256 for new, _ in made}) == len({peaks.tobytes() for _, peaks in made}) == 100
     for new, peaks in made:
-        blocks = math.ceil(new.duration / decoys.BLOCK_SECONDS)
-        assert 0 <= peaks["frame"][0] <= peaks["frame"][-1] <= blocks * decoys.BLOCK_SECONDS / small.params.frame_seconds
+        assert 0 <= peaks["frame"][0] <= peaks["frame"][-1] <= new.duration / small.params.frame_seconds
         assert len(peaks) < 60 * new.duration  # about as dense as the real ones, however short they are made
+
+
+def test_a_library_is_grown_until_the_forms_are_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoys, "FORMS", decoys.FORMS[:3])
+    with hearing.known_music(tmp_path) as index:
+        real = index.stats()
+        material = [decoys.Source("f" * 64, "more", 50.0, index.constellation(1))]
+        decoys.grow(index, 300 / decoys.SECONDS_PER_HOUR, material, batch=2)  # 8 tracks of 25 s are there
+        assert (index.stats()["tracks"], index.stats()["seconds"]) == (12, 300)
+        decoys.grow_until(index, "postings", 2.5 * real["postings"], material)  # goes on with the decoys that it lacks
+        assert 2.5 <= index.stats()["postings"] / real["postings"] < 3
+        with pytest.raises(SystemExit, match=r"all 3 forms of each track are used, and the library has 35 of 1,000 tracks"):
+            decoys.grow_until(index, "tracks", 1000, material)  # 8 real ones, and three of each of nine
+
+
+def test_material_is_analysed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    music, cache = tmp_path / "music", tmp_path / "data" / "material.npz"
+    music.mkdir()
+    soundfile.write(music / "long.wav", hearing.music(100, 41), hearing.RATE)
+    soundfile.write(music / "short.wav", hearing.music(101), hearing.RATE)
+    (made,) = decoys.read_material(music, cache, jobs=1)
+    assert (made.title, made.duration, len(made.peaks) > 500) == ("long", 41.0, True)
+    monkeypatch.setattr(decoys, "Ingest", None)
+    (again,) = decoys.read_material(music, cache, jobs=1)
+    assert again.sha256 == made.sha256
+    np.testing.assert_array_equal(again.peaks, made.peaks)
+    soundfile.write(music / "another.wav", hearing.music(102, 41), hearing.RATE)
+    with pytest.raises(TypeError):
+        decoys.read_material(music, cache, jobs=1)
+
+
+def test_the_effective_number_of_hashes() -> None:
+    even = np.repeat(np.arange(10), 1000)
+    assert decoys.effective_number(even) == pytest.approx(10, rel=0.01)
+    assert decoys.effective_number(np.array([5, 5, 7, 9], np.uint64)) == 12 / 2  # of twelve pairs, two are equal
+    assert decoys.effective_number(np.array([1, 1, 2]), np.array([1, 2, 3, 4])) == 12 / 3
+    assert decoys.effective_number(np.array([1, 2])) == math.inf
 
 
 def test_unknown_clips_are_asked_in_a_library_that_is_filled_up(small: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +266,79 @@ def test_unknown_clips_are_asked_in_a_library_that_is_filled_up(small: Index, tm
     monkeypatch.setattr(corpus, "index", lambda folder: small)  # which is open already
     outcome = calibration.ask(calibration.Task(analysis, small.path.parent))
     assert (outcome.claimed, outcome.bits < CLAIM_BITS) == (None, True)
+
+
+# Scale
+
+
+def asked(query: corpus.Query, accepted: bool, postings: int = 1000) -> asking.Asked:
+    known = bool(query.truth)
+    return asking.Asked(query, True if known else None, accepted, not known, postings, 10, 0.5, 4.0, None, 10**8, 10**7)
+
+
+def query(condition: str, length: float, number: int, source: str = "a.ogg") -> corpus.Query:
+    truth = () if condition.startswith("unknown") else (source,)
+    return corpus.Query(f"{condition}_{number}.wav", truth, condition, length, 0.0, source)
+
+
+def grown(postings: float, times: float = 1.0) -> scale.Grown:
+    stats = {"tracks": 100.0, "seconds": 36_000.0, "postings": postings, "bytes": 40e6, "segments": 2.0}
+    return scale.Grown("library", Path("library"), stats, [20.0, 40.0, 90.0], 3.0, times)
+
+
+def test_queries_of_scale_are_so_many_of_each_condition() -> None:
+    of_both = {half: next(f"{i}.ogg" for i in range(20) if corpus.half(f"{i}.ogg") == half) for half in corpus.HALVES}
+    queries = [query(condition, 5.0, i, of_both[half]) for condition in ("mic", "gsm") for i in range(5) for half in corpus.HALVES]
+    names = [q.name for q in scale.chosen([*queries, query("mic", 2.0, 9)], "reporting", 3)]
+    assert names == ["mic_0.wav", "mic_1.wav", "mic_2.wav"]  # gsm and 2 s are not asked
+    assert len(scale.chosen(queries, "all", 100)) == 10
+
+
+def test_larger_libraries_are_emulated_by_the_largest() -> None:
+    assert [(size.name, size.times) for size in scale.emulated(grown(2e8), [1e8, 1e10])] == [("as 1e+10", 50)]
+
+
+def test_an_emulated_look_up_reads_less() -> None:
+    class Nominator:
+        def nominate(self, peaks: str, now: int, count: int, budget: float) -> tuple[str, int, int, float]:
+            return peaks, now, count, budget
+
+        def nominate_once(self, peaks: str, now: int, count: int, budget: float, warp: str) -> tuple[str, float, str]:
+            return peaks, budget, warp
+
+        forget = print
+
+    cut = asking.CutBudgets(Nominator(), 50.0)
+    assert cut.nominate("peaks", 10, 60, 4000) == ("peaks", 10, 60, 80)
+    assert cut.nominate_once("peaks", 10, 6, 100_000, "warp") == ("peaks", 2000, "warp")
+
+
+def test_libraries_are_compared_query_by_query() -> None:
+    queries = [query("mic", 5.0, i) for i in range(4)] + [query("clean", 1.0, i) for i in range(2)]
+    before = scale.Result(grown(1e7), [asked(q, accepted) for q, accepted in zip(queries, [1, 1, 1, 0, 1, 1], strict=True)])
+    after = scale.Result(grown(1e8), [asked(q, accepted) for q, accepted in zip(queries, [1, 0, 0, 1, 1, 1], strict=True)])
+    first = scale.by_query(before)
+    assert list(after.groups) == [("clean", 1.0), ("mic", 5.0)]
+    assert scale.difference([after.groups["mic", 5.0]], first) == "-.250 ± .813"  # of 0, -1, -1 and 1
+    assert scale.difference(scale.known_groups(after), first) == "-.125 ± .406"
+
+
+def test_rows_of_scale() -> None:
+    queries = [query("mic", 5.0, 0), query("mic", 5.0, 1), query("unknown_mic", 5.0, 0), query("unknown_mic", 5.0, 1)]
+    answers = [asked(queries[0], True), asked(queries[1], False, 3000), asked(queries[2], False), asked(queries[3], False)]
+    real, larger = scale.Result(grown(1e8), answers), scale.Result(grown(1e8, 50.0), answers)
+    first = scale.by_query(real)
+    known = dict(zip(scale.HEAD, scale.row(real.library, ("mic", 5.0), answers[:2], first), strict=True))
+    assert (known["nominated"], known["accepted"], known["wrong"]) == ("1.00", "1/2 .50 [.09, .91]", "0")
+    assert (known["postings"], known["runs"], known["ns"], known["query"]) == ("2000", "10", "250.0", "4.0")  # 1 ms for 4,000 postings
+    unknown = dict(zip(scale.HEAD, scale.row(larger.library, ("unknown_mic", 5.0), answers[2:], first), strict=True))
+    assert (unknown["nominated"], unknown["accepted"], unknown["wrong"]) == ("", "", "2")
+    assert (unknown["postings"], unknown["ns"], unknown["query"]) == ("50000", "", "")  # what reading them costs is not known
+    whole = dict(zip(scale.LIBRARY_HEAD, scale.library_row(real, first), strict=True))
+    assert (whole["MB an hour"], whole["add"], whole["mean"], whole["own MB"]) == ("4.00", "40.0", "50.0", "100.0")
+    assert (whole["accepted"], whole["unknown claimed"]) == (".500", "2/2 1.00 [.34, 1.00]")
+    assert scale.lines([real, larger])["a query"] == [(1e8, 4.0)]
+    assert len(scale.saved([real, larger])["queries"]) == 8
 
 
 def test_the_law_of_bits_is_a_row_and_a_line() -> None:
@@ -201,7 +384,7 @@ def test_the_shipped_front_end_is_the_engine_s() -> None:
 
 
 def test_variants_are_compared_query_by_query() -> None:
-    assert front_end.paired([[1, 0, -1, 0], [1, 1]]) == pytest.approx((0.5, 1.96 * math.sqrt(0.5 / 4) / 2), abs=1e-3)
+    assert common.paired([[1, 0, -1, 0], [1, 1]]) == pytest.approx((0.5, 1.96 * math.sqrt(0.5 / 4) / 2), abs=1e-3)
 
 
 @pytest.mark.parametrize(("limit", "start"), [(1, 20), (19, 20), (20, 20), (37, 20), (150, 20), (161, 5)])
