@@ -26,7 +26,7 @@ from core.changes import Changes
 from core.check import Problem, faults
 from core.constellation import MAX_FRAME, Cells, Peaks, pack, unpack, unpack_cells
 from core.errors import ConflictError, EarprintError, MissingError, StorageError, VersionError
-from core.hashes import hashed
+from core.hashes import KINDS, PAIRS, TRIPLES, hashed
 from core.nominator import Nominator, Usage
 from core.params import Params
 from core.postings import Segment
@@ -219,16 +219,18 @@ class Index:
         return self._current_listing().page(search, sort, limit, after)
 
     def stats(self) -> dict[str, float]:
-        """tracks, seconds of sound, postings, bytes on disk, segments."""
+        """tracks, seconds of sound, postings (of pairs), triples (the same of triples), bytes on disk, segments."""
         tracks, seconds = self._current_listing().size()
         with self._storage.read() as txn:
-            sizes = [segment.size for segment in self._current_segments(txn).values()]
+            segments = self._current_segments(txn).values()
+            counts = {kind: sum(segment.count(kind) for segment in segments) for kind in KINDS}
         return {
             "tracks": tracks,
             "seconds": seconds,
-            "postings": sum(sizes),
+            "postings": counts[PAIRS],
+            "triples": counts[TRIPLES],
             "bytes": self._storage.bytes,
-            "segments": len(sizes),
+            "segments": len(segments),
         }
 
     def count(self) -> int:
@@ -393,7 +395,7 @@ class Index:
         return None if changed is None else {id_: txn.get(key(id_), db=self._db["tracks"]) for id_ in changed}
 
     def _current_segments(self, txn: Any) -> dict[int, Segment]:
-        """All of them by number, valid as long as `txn`, which only reads. Raises VersionError when the index was rebuilt with other numbers.
+        """All of them by number, valid as long as `txn`, which only reads. Raises VersionError when it was rebuilt with other numbers.
 
         What was read is kept for other transactions of the same revision, which see the same pages at the same addresses.
         """

@@ -186,6 +186,12 @@ def _count(hashes, moves, of_hashes, of_moves, best_of_moves, addresses, bits, s
     return n
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _follows(row, other):  # type: ignore[no-untyped-def]
+    """Whether a row is the next longer reach of the same run."""
+    return row.hash == other.hash and row.move == other.move and row.reach == other.reach + 1
+
+
 @njit(cache=True, nogil=True)
 def _choose(rows, last, left):  # type: ignore[no-untyped-def]
     """Moves the longest reach of each run that can be afforded to the front; returns what is left, the postings to pass over, and how
@@ -194,7 +200,7 @@ def _choose(rows, last, left):  # type: ignore[no-untyped-def]
     for n in range(len(rows)):
         row = rows[n]
         grows = row.reach > 0
-        if grows and (kept == 0 or rows[kept - 1].hash != row.hash or rows[kept - 1].move != row.move or rows[kept - 1].reach != row.reach - 1):
+        if grows and (kept == 0 or not _follows(row, rows[kept - 1])):
             continue  # what it would add to was not affordable
         if row.worth > last or (row.worth == last and row.cost > left):
             continue

@@ -118,6 +118,10 @@ class Segment:
         """Number of postings."""
         return sum(int(part[1]) for part in self.parts)
 
+    def count(self, kind: Kind) -> int:
+        """Number of postings of one kind of hash."""
+        return sum(int(part[1]) for part in self.parts[kind.number * PARTS :][:PARTS])
+
     @cached_property
     def addresses(self) -> NDArray[np.int64]:
         """Where each part lies in memory: int64 [kinds, PARTS]. They are valid as long as the parts."""
