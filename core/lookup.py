@@ -24,14 +24,16 @@ from core.postings import PARTS, Segment, low_at, part_bits, place_at
 from core.worth import REACH, Worth
 
 RUN_COST = 24.0  # postings that could be read in the time that it takes to find a run in a segment
-LEAST_CHANCE = -10.5  # log2 of the chance of a true hit below which a run is not read, however short it is
+ENOUGH = 0.75  # of the true hits to be expected: to read the lists of the others costs more than they bring
+LEAST_CHANCE = -10.0  # log2 of the chance of a true hit below which a run is not read, however short it is
 SAMPLED = 8  # hashes, of which one is looked at to guess what can be afforded
 SCANNED = 8  # postings that are passed over in the time that it takes to read one
 WORTH_STEPS = 8  # steps of worth, by which runs are ordered, an octave
 WORTHS = 60 * WORTH_STEPS  # of them; the first is the highest
 
-RUN = np.dtype([("hash", "<i4"), ("room", "<i4"), ("cost", "<f4"), ("worth", "<i2"), ("move", "i1"), ("reach", "i1")])
-"""hash: its number in the question; room: postings to pass over; cost: in postings; worth: its number, the best first."""
+RUN = np.dtype([("hash", "<i4"), ("room", "<i4"), ("cost", "<f4"), ("chance", "<f4"), ("worth", "<i2"), ("move", "i1"), ("reach", "i1")])
+"""hash: its number in the question; room: postings to pass over; cost: in postings; chance: of a true
+hit; worth: its number, the best first."""
 
 Hits = NDArray[np.uint32]
 
@@ -48,11 +50,13 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """hits: u32 [n], those of each segment together; edges: the number of each segment's first, int64 [segments + 1]; runs: read."""
+    """hits: u32 [n], those of each segment together; edges: the number of each segment's first, int64 [segments + 1]; runs: how many
+    were read; share: of the true hits to be expected in all runs, those to be expected in the runs read."""
 
     hits: Hits
     edges: NDArray[np.int64]
     runs: int
+    share: float
 
 
 def lookup(segments: Sequence[Segment], questions: Sequence[Question], budget: float) -> Answer:
@@ -60,7 +64,7 @@ def lookup(segments: Sequence[Segment], questions: Sequence[Question], budget: f
     runs = [_Runs(question, segments) for question in questions]
     for some in runs:
         some.count(SAMPLED, WORTHS - 1)
-    guessed, _ = _last_worth(runs, budget / SAMPLED)
+    guessed, _ = _last_worth(runs, budget / SAMPLED, SAMPLED)
     for some in runs:
         some.count(1, guessed + WORTH_STEPS)
     last, left = _last_worth(runs, budget)
@@ -72,14 +76,19 @@ def lookup(segments: Sequence[Segment], questions: Sequence[Question], budget: f
         for some in runs:
             found = some.collect(s, hits, found)
         edges[s + 1] = found
-    return Answer(hits[:found].copy(), edges, sum(some.number for some in runs))  # a copy, so that unused room is not kept
+    share = sum(some.chosen for some in runs) / (sum(some.expected for some in runs) or 1.0)
+    return Answer(hits[:found].copy(), edges, sum(some.number for some in runs), share)  # a copy, without room that is not used
 
 
-def _last_worth(runs: Sequence["_Runs"], budget: float) -> tuple[int, float]:
-    """The worth at which the budget runs out, and what is left for the runs of that worth."""
-    spent = np.cumsum(sum((some.cost_by_worth for some in runs), np.zeros(WORTHS)))
-    last = int(np.searchsorted(spent, budget, side="right"))
-    return last, budget - (float(spent[last - 1]) if last else 0.0)
+def _last_worth(runs: Sequence["_Runs"], budget: float, step: int = 1) -> tuple[int, float]:
+    """The worth at which the budget runs out or enough is read, and what is left for the runs of that worth.
+
+    step: of how many hashes one was counted; budget: for these.
+    """
+    costs, hits = sum((some.by_worth for some in runs), np.zeros((2, WORTHS))).cumsum(axis=1)
+    enough = ENOUGH * sum(some.expected for some in runs) / step
+    last = int(min(np.searchsorted(costs, budget, side="right"), np.searchsorted(hits, enough)))
+    return last, budget - (float(costs[last - 1]) if last else 0.0)
 
 
 class _Runs:
@@ -93,18 +102,20 @@ class _Runs:
         self._addresses = np.array([s.addresses[question.kind.number] for s in segments], np.int64).reshape(len(segments), PARTS)
         self._chances = question.worth.of_hashes(question.traits), question.worth.chances, question.worth.chances.max(axis=1)
         self._rows = np.empty(len(self._hashes) * self._chances[1].size, RUN)
-        self.cost_by_worth = np.zeros(WORTHS)
-        self.found, self.room, self.number = self._rows[:0], 0, 0
+        self.by_worth = np.zeros((2, WORTHS))  # of all runs of each worth: the cost, and the true hits to be expected
+        self.found, self.room, self.number, self.chosen = self._rows[:0], 0, 0, 0.0
+        of_hashes, of_moves, _ = self._chances
+        self.expected = float(np.exp2(of_hashes).sum() * np.exp2(of_moves).sum())  # true hits in all runs
 
     def count(self, step: int, last: int) -> None:
         """Find what every `step`-th hash's runs cost and are worth, but for those that are worth less than the number `last` says."""
-        self.cost_by_worth[:] = 0
-        numbers = self._addresses, self._bits, step, last, RUN_COST * len(self._addresses), self._rows, self.cost_by_worth
+        self.by_worth[:] = 0
+        numbers = self._addresses, self._bits, step, last, RUN_COST * len(self._addresses), self._rows, self.by_worth
         self.found = self._rows[: _count(self._hashes, self._moves, *self._chances, *numbers)]
 
     def choose(self, last: int, left: float) -> float:
         """Choose all runs of more worth than that numbered `last`, and of these as many as `left` suffices for; returns what is left."""
-        left, self.room, self.number = _choose(self.found, last, left)
+        left, self.room, self.number, self.chosen = _choose(self.found, last, left)
         self.found = self.found[: self.number]
         return left
 
@@ -181,7 +192,9 @@ def _count(hashes, moves, of_hashes, of_moves, best_of_moves, addresses, bits, s
                     break
                 row = rows[n]
                 row.hash, row.move, row.reach, row.worth, row.cost, row.room = i, m, reach, lowest, cost, scanned - passed
-                by_worth[lowest] += cost
+                row.chance = np.exp2(chance)
+                by_worth[0, lowest] += cost
+                by_worth[1, lowest] += row.chance
                 before, passed, n = expected, scanned, n + 1
     return n
 
@@ -194,9 +207,9 @@ def _follows(row, other):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _choose(rows, last, left):  # type: ignore[no-untyped-def]
-    """Moves the longest reach of each run that can be afforded to the front; returns what is left, the postings to pass over, and how
-    many runs were chosen."""
-    room, kept = 0, 0
+    """Moves the longest reach of each run that can be afforded to the front; returns what is left, the postings to pass over, how many
+    runs were chosen, and how many true hits they should hold."""
+    room, kept, chosen = 0, 0, 0.0
     for n in range(len(rows)):
         row = rows[n]
         grows = row.reach > 0
@@ -207,9 +220,10 @@ def _choose(rows, last, left):  # type: ignore[no-untyped-def]
         if row.worth == last:
             left -= row.cost
         room += row.room
+        chosen += row.chance
         kept += not grows
         rows[kept - 1] = row
-    return left, room, kept
+    return left, room, kept, chosen
 
 
 @njit(cache=True, nogil=True)

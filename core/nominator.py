@@ -7,7 +7,7 @@ are added. A segment that was not asked yet is asked about all of the last secon
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,10 @@ REMOVED_TOO = 2  # lines that are looked at for each nominee, as some are of rem
 
 @dataclass
 class Usage:
-    """What look-ups have taken: postings that were hits, runs, and CPU seconds of this thread, votes included."""
+    """What look-ups have taken: postings that were hits, runs, and CPU seconds of this thread, votes included.
+
+    To read that clock can itself take a millisecond, so only benchmarks count.
+    """
 
     postings: int = 0
     runs: int = 0
@@ -64,9 +67,10 @@ class Nominator:
     """
 
     def __init__(self, reading: Reading, params: Params, usage: Usage | None = None) -> None:
-        self._reading, self._params, self._usage = reading, params, usage or Usage()
+        self._reading, self._params, self._usage = reading, params, usage
         self._looked_up: deque[_LookedUp] = deque()
         self._asked: dict[int, int] = {}  # segment -> the frame up to which it was asked
+        self.least_share = 1.0  # of all look-ups since a caller reset it, the least share of what should be hit that was read
 
     def nominate(self, peaks: Peaks, now: int, count: int, budget: int) -> Candidates:
         """The `count` best candidates at frame `now` by the hits of the last seconds, after the peaks that are new are looked up.
@@ -74,20 +78,20 @@ class Nominator:
         peaks: PEAK [k], those of the last seconds and of the seconds before, with which they are paired; budget: postings read for a
         frame of sound at most. Returns CANDIDATE [n].
         """
-        with self._usage, self._reading() as segments:
+        with self._usage or nullcontext(), self._reading() as segments:
             self._look_up_new(segments, peaks, now, budget)
             found = [(number, hits) for look in self._looked_up for number, hits in look.hits.items()]
             candidates = _candidates(segments, found, now, count, PLAIN)
             self._forget_unsettled(segments)
         return candidates
 
-    def nominate_once(self, peaks: Peaks, now: int, count: int, budget: int, warp: Warp = PLAIN) -> Candidates:
+    def nominate_once(self, peaks: Peaks, now: int, count: int, budget: int, warp: Warp = PLAIN, fan: int | None = None) -> Candidates:
         """The `count` best candidates by all peaks, as if they were played under `warp`; nothing is kept.
 
-        budget: postings read at most.
+        budget: postings read at most; fan: earlier peaks that each is joined with (default: as many as in `nominate`).
         """
-        with self._usage, self._reading() as segments:
-            answer = self._ask(segments, warp_peaks(peaks, now, warp, self._params), 0, warp, budget)
+        with self._usage or nullcontext(), self._reading() as segments:
+            answer = self._ask(segments, warp_peaks(peaks, now, warp, self._params), 0, warp, budget, fan)
             return _candidates(segments, list(_by_segment(segments, answer)), 0, count, warp)
 
     def forget(self, before: int) -> None:
@@ -114,15 +118,17 @@ class Nominator:
         self._looked_up.append(_LookedUp(now, found))
         self._asked = dict.fromkeys(segments, now)
 
-    def _ask(self, segments: Segments, peaks: Peaks, first: int, warp: Warp, budget: float) -> Answer:
+    def _ask(self, segments: Segments, peaks: Peaks, first: int, warp: Warp, budget: float, fan: int | None = None) -> Answer:
         """Look up what the peaks from number `first` on make with earlier ones."""
         questions = []
         for kind in kinds(self._params):
-            hashes, traits = kind.of_query(peaks, first, kind.query_fan(self._params), self._params)
+            hashes, traits = kind.of_query(peaks, first, fan or kind.query_fan(self._params), self._params)
             questions.append(Question(kind, hashes, traits, load()[situation(warp), kind]))
         answer = lookup(list(segments.values()), questions, budget)
-        self._usage.postings += len(answer.hits)
-        self._usage.runs += answer.runs
+        self.least_share = min(self.least_share, answer.share)
+        if self._usage:
+            self._usage.postings += len(answer.hits)
+            self._usage.runs += answer.runs
         return answer
 
     def _forget_unsettled(self, segments: Segments) -> None:

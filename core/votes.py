@@ -17,7 +17,7 @@ OFFSET_BIN = 1 << BIN_BITS  # frames that hits are counted in; neighbouring bins
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 23  # powers of two, of a byte each
 FULL = 127  # hits that a bucket counts: of two a byte can hold the sum
 MIXER = 0x9E3779B1  # spreads the segments over the buckets
-SORTED_HITS, SORTED_SHARE = 20_000, 8  # hits that are sorted: about so many, or one of so many if that is more
+SORTED_HITS, SORTED_SHARE = 8_000, 8  # hits that are sorted: about so many, or one of so many if that is more
 SAMPLED = 8  # hits, of which one tells how full their buckets are
 SEGMENT_SHIFT = 32
 

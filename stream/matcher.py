@@ -145,10 +145,11 @@ class Matcher:
     def _found(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Judge the candidates under watch and those nominated: by plain hits, then by warped ones, then by all that may be read. Stop
         as soon as one is sure."""
+        self._search.is_read_out()
         judged, best = self._plain(look, watched)
         if not best.is_sure():
             judged, best = self._warped(look, judged, best, 1.0)
-        if not best.is_sure() and look.effort > 1:
+        if not best.is_sure() and look.effort > 1 and not self._search.is_read_out():
             judged = self._judged(look, judged, self._search.deep(look.now, NOMINEES, look.effort))
             best = self._jury.rank(judged, look.extra_bits)
             if not best.is_sure():

@@ -11,7 +11,9 @@ from core.warps import PLAIN, Warp
 BUDGET = 2_300  # postings read for a frame of sound at most
 SPARING_BUDGET = 900  # the same, when little is to be spent
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
+WARP_FAN = 5  # earlier peaks that each is joined with for a warp, of peaks as strong as a reference's
 WARP_BUDGET = 100_000  # postings read for a warp at most
+MOST = 0.6  # of what should be hit
 
 
 class Search:
@@ -22,6 +24,7 @@ class Search:
 
     def __init__(self, index: Index) -> None:
         self.peaks: Peaks = np.zeros(0, PEAK)
+        self._params = index.params
         self._nominator = index.nominator()
 
     def feed(self, peaks: Peaks) -> None:
@@ -45,7 +48,14 @@ class Search:
     def warped(self, now: int, warp: Warp, count: int, effort: float = 1.0) -> Candidates:
         """The `count` best candidates if what was heard was played under a warp. effort: times WARP_BUDGET that may be read."""
         assert warp != PLAIN
-        return self._nominator.nominate_once(self._last(now, WARP_FRAMES), now, count, round(effort * WARP_BUDGET), warp)
+        peaks = self._last(now, WARP_FRAMES)
+        peaks = peaks[peaks["rank"] < self._params.reference_rank]
+        return self._nominator.nominate_once(peaks, now, count, round(effort * WARP_BUDGET), warp, WARP_FAN)
+
+    def is_read_out(self) -> bool:
+        """Whether every look-up since the last call of this read most of what should be hit, so that to read more is of little use."""
+        share, self._nominator.least_share = self._nominator.least_share, 1.0
+        return share >= MOST
 
     def _last(self, now: int, frames: int) -> Peaks:
         first, last = np.searchsorted(self.peaks["frame"], [now - frames, now])
