@@ -13,16 +13,25 @@ from cli.said import bar, say, say_problem
 def stats(data: Data = DATA, as_json: AsJson = False) -> None:
     """Say how much the library holds."""
     with opened(data, readonly=True) as library:
-        held = library.index.stats()
+        held, advice = library.index.stats(), library.advice
     line = "{tracks:,} tracks, {hours:,.1f} hours, {postings:,} postings, {megabytes:,.1f} MB"
-    say(as_json, held, line.format(**held, hours=held["seconds"] / 3600, megabytes=held["bytes"] / 1e6))
+    said = line.format(**held, hours=held["seconds"] / 3600, megabytes=held["bytes"] / 1e6)
+    say(as_json, {**held, "advice": advice}, said if advice is None else f"{said}\n{advice}")
 
 
-def rebuild(data: Data = DATA, as_json: AsJson = False) -> None:
+def rebuild(
+    triples: Annotated[
+        bool | None,
+        typer.Option("--triples/--no-triples", help="Whether to make hashes of three peaks. [default: if the library needs them]"),
+    ] = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
     """Make the index anew, as after an update of Earprint."""
     with resumable(), opened(data, any_version=True) as library:
+        typer.echo(f"Rebuilding takes {library.rebuild_cost(triples)}; the library can be used meanwhile.", err=True)
         with bar("Rebuilding") as show:
-            failed = library.rebuild(show)
+            failed = library.rebuild(show, triples)
         count = int(library.index.stats()["tracks"])
     for added in failed:
         track = added.track and added.track.to_json()

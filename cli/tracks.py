@@ -42,6 +42,12 @@ def add(
 def identify(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)] = None,
     files_from: FilesFrom = None,
+    effort: Annotated[
+        float | None,
+        typer.Option(
+            min=1, envvar="EARPRINT_FILE_EFFORT", help="Times the usual work that may go into a file that is not recognised. [default: 6]"
+        ),
+    ] = None,
     data: Data = DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -49,25 +55,26 @@ def identify(
     inputs = inputs_of(files, files_from)
     failures = 0
     with opened(data, readonly=True) as library, bar("Listening") as show:
-        for done, record in enumerate(_answers(library, inputs), 1):
+        for done, record in enumerate(_answers(library, inputs, effort), 1):
             say(as_json, record, answer_line(record))
             failures += record["error"] is not None
             show(done, len(inputs))
     end(failures)
 
 
-def _answers(library: "Library", inputs: list[str]) -> Iterator[Record]:
+def _answers(library: "Library", inputs: list[str], effort: float | None) -> Iterator[Record]:
     """Yield the contract's answer for each input, in their order; files are analysed side by side."""
     for query, (_, analysis) in zip(inputs, library.ingest.many(inputs, query=True), strict=True):
-        yield {"query": query} | _answer(library.index, analysis)
+        yield {"query": query} | _answer(library.index, analysis, effort)
 
 
-def _answer(index: "Index", analysis: "Analysis | EarprintError") -> Record:
+def _answer(index: "Index", analysis: "Analysis | EarprintError", effort: float | None) -> Record:
     from stream import identify
+    from stream.recognizer import FILE_EFFORT
 
     if isinstance(analysis, EarprintError):
         return {"match": None, "guesses": [], "absent": None, "duration": None, "error": str(analysis)}
-    return identify(index, analysis).to_json() | {"error": None}
+    return identify(index, analysis, effort or FILE_EFFORT).to_json() | {"error": None}
 
 
 def tracks(

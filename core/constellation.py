@@ -124,6 +124,11 @@ def pack(peaks: Peaks) -> bytes:
     return cells.tobytes() + pack_bits(np.minimum(peaks["rank"], MAX_PACKED_RANK), RANK_BITS).tobytes()
 
 
+def packed_count(packed: bytes | memoryview) -> int:
+    """How many peaks were packed."""
+    return 8 * len(packed) // (CELL_BITS + RANK_BITS)
+
+
 def unpack(packed: bytes | memoryview, first: int = 0, last: int = MAX_FRAME) -> Peaks:
     """The inverse of `pack`, but for the strengths, which are 0: the PEAK [k] from frame `first` up to, not including, frame `last`."""
     cells, some = _between(packed, first, last)
@@ -141,7 +146,7 @@ def unpack_cells(packed: bytes | memoryview, first: int, last: int) -> Cells:
 
 def _between(packed: bytes | memoryview, first: int, last: int) -> tuple[Cells, slice]:
     """All cells, and which of them are from frame `first` up to frame `last`."""
-    cells = np.frombuffer(packed, "<u4", 8 * len(packed) // (CELL_BITS + RANK_BITS))
+    cells = np.frombuffer(packed, "<u4", packed_count(packed))
     edges = np.array([max(first, 0), max(first, last, 0)], "<u4") << np.uint32(8)
     return cells, slice(*cells.searchsorted(edges).tolist())
 

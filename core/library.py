@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ from core.constellation import Peaks
 from core.disk import check_file, display_name
 from core.duplicates import copies
 from core.errors import AudioError, EarprintError, StorageError
+from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
 from core.params import Params
@@ -196,12 +197,22 @@ class Library:
             return f"its audio in {place} is damaged: delete it, and add its file again" if kept else f"{place} is another file now: add it"
         return None
 
-    def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Added]:
-        """Makes the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
+    @property
+    def advice(self) -> str | None:
+        """What a rebuild would do for a library that has grown too large for pairs alone; None where it would do nothing."""
+        if self.index.params.triple_fan or self.index.stats()["postings"] < TRIPLES_FROM:
+            return None
+        cost = rebuild_cost(self.index.peaks(), self._made(triples=True))
+        return f"a library of this size is searched better after `earprint rebuild`, which takes {cost}"
 
+    def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None, triples: bool | None = None) -> list[Added]:
+        """Make the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
+
+        triples: whether the index is to have hashes of three peaks; None: if it is so large that pairs alone would find too little.
         Returns the tracks whose audio could not be analysed again, as failed: they stay listed, but are not found until their file is
         added again. What a crash interrupts goes on with the next rebuild. `progress` is called with the steps done, and all.
         """
+        self._present = self._made(triples)
         if self.index.params != self._present:
             self.ingest.close()
             self.ingest = Ingest(self._present)
@@ -214,6 +225,15 @@ class Library:
                 failed += [_failed_again(track, made) for track, made in batch if isinstance(made, EarprintError) and track.id in listed]
             self.index.rebuild(self._present, lambda done, total: progress(len(waiting) + done, len(waiting) + total))
         return failed
+
+    def rebuild_cost(self, triples: bool | None = None) -> str:
+        """What `rebuild` takes, in words."""
+        return rebuild_cost(self.index.peaks(), self._made(triples))
+
+    def _made(self, triples: bool | None) -> Params:
+        """The numbers of a rebuilt index."""
+        wanted = needs_triples(self.index.peaks(), self._present) if triples is None else triples
+        return replace(self._present, triple_fan=TRIPLE_FAN if wanted else 0)
 
     def _analyse_again(self, tracks: list[Track], progress: Callable[[int], None]) -> Iterator[tuple[Track, Analysis | EarprintError]]:
         """Tracks whose audio is gone come first."""

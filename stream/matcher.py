@@ -6,6 +6,7 @@ those of the look before, are judged by the constellation. What it keeps is boun
 few candidates.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.evidence import WARP_COST, Guess, Judged
 from core.index import Index, Track
 from core.nominator import VOTING_FRAMES
 from core.presence import Field, Heard
-from core.warps import DECOYS, WARPS
+from core.warps import DECOYS, PLAIN, WARPS, Warp
 from stream.claims import Claims, shared
 from stream.events import End, Guesses, Lost, Match
 from stream.jury import Jury, Ranking, best_now, distinct
@@ -34,6 +35,7 @@ REPORT = 2 * LIVE_LOOK  # from a report to the next at most, though nothing was 
 NOMINEES = 40  # candidates from plain hits at each look
 SPARING_NOMINEES = 16  # of these, when little is to be spent
 WARP_NOMINEES = 12  # from each warp
+DEEP_NOMINEES = 60  # from each warp, where more effort is made
 LIVE_WARPS = 1  # tried at a look, in turn
 SEARCH_PAUSE = 3 * VOTING_FRAMES // 4  # frames for which nothing else is looked for while what is claimed goes on: 3 s
 WARPS_AT_ONCE = 4  # before it is seen whether they suffice
@@ -148,12 +150,9 @@ class Matcher:
         self._search.is_read_out()
         judged, best = self._plain(look, watched)
         if not best.is_sure():
-            judged, best = self._warped(look, judged, best, 1.0)
+            judged, best = self._warped(look, judged, best)
         if not best.is_sure() and look.effort > 1 and not self._search.is_read_out():
-            judged = self._judged(look, judged, self._search.deep(look.now, NOMINEES, look.effort))
-            best = self._jury.rank(judged, look.extra_bits)
-            if not best.is_sure():
-                judged, best = self._warped(look, judged, best, look.effort)
+            judged, best = self._deep(look, judged, best)
         return judged, best
 
     def _best(self, look: Look, judged: Judged, best: Ranking) -> Ranking:
@@ -187,10 +186,22 @@ class Matcher:
         judged = self._judged(look, judged, nominees[first:])
         return judged, self._jury.rank(judged, look.extra_bits)
 
-    def _warped(self, look: Look, judged: Judged, best: Ranking, effort: float) -> tuple[Judged, Ranking]:
+    def _warped(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
         """Add candidates of the next warps to those judged, some warps at a time, until more than enough speaks for one."""
-        for first in range(0, look.warps, WARPS_AT_ONCE):
-            nominees = self._nominate_warped(look.now, min(WARPS_AT_ONCE, look.warps - first), effort)
+        turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(look.warps)]
+        self._turn = (self._turn + len(turns)) % len(WARPS)
+        return self._with_warps(look, judged, best, turns, lambda warp: self._search.warped(look.now, warp, WARP_NOMINEES))
+
+    def _deep(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
+        """The same for every warp and for none, with all the effort that may be made."""
+        nominate = lambda warp: self._search.deep(look.now, warp, DEEP_NOMINEES, look.effort)  # noqa: E731
+        return self._with_warps(look, judged, best, [PLAIN, *WARPS], nominate)
+
+    def _with_warps(
+        self, look: Look, judged: Judged, best: Ranking, warps: Sequence[Warp], nominate: Callable[[Warp], Candidates]
+    ) -> tuple[Judged, Ranking]:
+        for first in range(0, len(warps), WARPS_AT_ONCE):
+            nominees = np.concatenate([nominate(warp) for warp in warps[first : first + WARPS_AT_ONCE]])
             judged = self._judged(look, judged, nominees)
             best = self._jury.rank(judged, look.extra_bits)
             if best.is_sure(SPARE_BITS):
@@ -223,11 +234,6 @@ class Matcher:
         """Of the levels up to those that the last peak needed to be decided: no more, however much is here already."""
         end = min(now + self.params.peak_ahead + self.params.rank_ahead, self._heard.first + len(self._heard.levels))
         return self._heard.field(end) if end > self._heard.first else None
-
-    def _nominate_warped(self, now: int, count: int, effort: float) -> Candidates:
-        turns = [WARPS[(self._turn + k) % len(WARPS)] for k in range(count)]
-        self._turn = (self._turn + count) % len(WARPS)
-        return np.concatenate([self._search.warped(now, warp, WARP_NOMINEES, effort) for warp in turns])
 
     def _watch(self, judged: Judged) -> None:
         order = distinct(judged[np.argsort(-judged["fit"], kind="stable")])

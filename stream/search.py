@@ -5,7 +5,6 @@ import numpy as np
 from core.candidates import Candidates
 from core.constellation import PEAK, Peaks
 from core.index import Index
-from core.nominator import VOTING_FRAMES
 from core.warps import PLAIN, Warp
 
 BUDGET = 2_300  # postings read for a frame of sound at most
@@ -13,7 +12,8 @@ SPARING_BUDGET = 900  # the same, when little is to be spent
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
 WARP_FAN = 5  # earlier peaks that each is joined with for a warp, of peaks as strong as a reference's
 WARP_BUDGET = 100_000  # postings read for a warp at most
-MOST = 0.6  # of what should be hit
+DEEP_FRAMES = 430  # of peaks that are looked up again where more effort is to be made: 10.0 s
+MOST = 0.5  # of what should be hit
 
 
 class Search:
@@ -41,16 +41,16 @@ class Search:
         """The `count` best candidates by what the peaks of the last seconds hit. budget: postings read for a frame at most."""
         return self._nominator.nominate(self.peaks, now, count, budget)
 
-    def deep(self, now: int, count: int, effort: float) -> Candidates:
-        """The same for `effort` times as many postings."""
-        return self._nominator.nominate_once(self._last(now, VOTING_FRAMES), now, count, round(effort * BUDGET * VOTING_FRAMES))
-
-    def warped(self, now: int, warp: Warp, count: int, effort: float = 1.0) -> Candidates:
-        """The `count` best candidates if what was heard was played under a warp. effort: times WARP_BUDGET that may be read."""
-        assert warp != PLAIN
+    def warped(self, now: int, warp: Warp, count: int) -> Candidates:
+        """The `count` best candidates if what was heard was played under a warp."""
         peaks = self._last(now, WARP_FRAMES)
         peaks = peaks[peaks["rank"] < self._params.reference_rank]
-        return self._nominator.nominate_once(peaks, now, count, round(effort * WARP_BUDGET), warp, WARP_FAN)
+        return self._nominator.nominate_once(peaks, now, count, WARP_BUDGET, warp, WARP_FAN)
+
+    def deep(self, now: int, warp: Warp, count: int, effort: float) -> Candidates:
+        """The same, or for PLAIN the same as `nominees`, by more seconds and all their peaks, for `effort` times as many postings."""
+        budget = WARP_BUDGET if warp != PLAIN else BUDGET * DEEP_FRAMES
+        return self._nominator.nominate_once(self._last(now, DEEP_FRAMES), now, count, round(effort * budget), warp)
 
     def is_read_out(self) -> bool:
         """Whether every look-up since the last call of this read most of what should be hit, so that to read more is of little use."""

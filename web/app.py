@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from core.index import Index
 from core.library import Library
 from core.tracks import SORTS
 from stream import recognize
@@ -76,7 +75,7 @@ async def _lifespan(settings: Settings) -> AsyncIterator[dict[str, Any]]:
     """Opens what all requests share. The engine warms up meanwhile, so that /health answers at once."""
     library = await run_in_threadpool(_library, settings)
     warm = asyncio.Event()
-    warming = asyncio.create_task(_warm(library.index, warm))
+    warming = asyncio.create_task(_warm(library, warm))
     shared: dict[str, Any] = {"settings": settings, "library": library, "warm": warm} | _shared(settings, library)
     watching = asyncio.create_task(watch(shared["metrics"].loop_late))
     yield shared
@@ -128,13 +127,15 @@ def doors_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _warm(index: Index, warm: asyncio.Event) -> None:
+async def _warm(library: Library, warm: asyncio.Event) -> None:
     """Sorts the tracks and recognises noise once, so that no visitor has to wait for reading all rows, imports and compilation."""
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, WARM_SECONDS * WARM_RATE).astype(np.float32)
     try:
         for sort in SORTS:
-            await run_in_threadpool(index.tracks, sort=sort, limit=0)
-        await run_in_threadpool(recognize, index, noise, WARM_RATE)
+            await run_in_threadpool(library.index.tracks, sort=sort, limit=0)
+        await run_in_threadpool(recognize, library.index, noise, WARM_RATE)
+        if advice := library.advice:
+            logger.warning(advice)
         warm.set()
     except Exception:
         logger.exception("the engine does not warm up")

@@ -91,7 +91,7 @@ def _learn(request: Request, file: Received) -> Added:
 def _identify(request: Request, file: Received) -> Answer:
     library, settings = request.state.library, request.state.settings
     analysis = library.ingest.one(file.path, name=file.name, query=True, max_seconds=settings.upload_seconds)
-    return identify(library.index, analysis)
+    return identify(library.index, analysis, settings.file_effort)
 
 
 def _keep(file: Received, folder: Path) -> None:

@@ -105,7 +105,8 @@ SCHEMAS: Json = {
     "Stats": _object(
         tracks=_count("Tracks in the library."),
         seconds=_number("Seconds of music.", minimum=0),
-        postings=_count("Hashes in the index."),
+        postings=_count("Hashes of two peaks in the index."),
+        triples=_count("Hashes of three peaks in the index."),
         bytes=_count("Bytes on disk: the index, without audio."),
         segments=_count("Parts of the index that are searched one by one."),
     ),
@@ -119,7 +120,10 @@ SCHEMAS: Json = {
     "File": _object(file={"type": "string", "format": "binary"}),
     "Token": _object(token=_text("The token of this server.")),
     "Health": _object(status={"const": "ok"}, tracks=_count("Tracks in the library.")),
-    "Ready": _object(status={"const": "ready"}),
+    "Ready": _object(
+        status={"const": "ready"},
+        advice=_or_null({"type": "string"}, "What would make a library of this size better, for the operator."),
+    ),
     "Error": _object(error=_object(code=_text("One word, for programs."), message=_text("A sentence, for people."))),
 }
 

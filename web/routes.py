@@ -86,7 +86,7 @@ async def health(request: Request) -> Response:
 async def ready(request: Request) -> Response:
     if not request.state.warm.is_set():
         raise ApiError(503, "not_ready", "the engine is still warming up")
-    return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "ready", "advice": request.state.library.advice})
 
 
 async def metrics(request: Request) -> Response:

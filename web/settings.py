@@ -76,6 +76,9 @@ class Settings:
         "EARPRINT_SESSION_SECONDS", 43_200, values.number(1, 31_536_000, "seconds"), "listening ends after so long"
     )
 
+    file_effort: int = _setting(
+        "EARPRINT_FILE_EFFORT", 6, values.number(1, 1_000, "times"), "times the usual work that may go into a file that is not recognised"
+    )
     workers: int = _setting("EARPRINT_WORKERS", 1, values.number(1, 1_000, "processes"), "that share the limits; `serve --workers` sets it")
     log: str = _setting("EARPRINT_LOG", "warning", values.log, "info also logs a line for each request and listener")
 
