@@ -120,8 +120,8 @@ def partners(peaks: Peaks, first: int, fan: int, params: Params) -> Partners:
 
     peaks: PEAK [k], sorted by frame. Returns their numbers, strongest first, int32 [k - first, fan]; -1 where there are fewer.
     """
-    columns = (np.ascontiguousarray(peaks[name]) for name in ("frame", "band", "rank"))
-    return _partners(*columns, first, fan, params.pair_frames, params.pair_bands)  # type: ignore[no-any-return]
+    frame, band, rank = (np.ascontiguousarray(peaks[name]) for name in ("frame", "band", "rank"))
+    return _partners(frame, band, rank, first, fan, params.pair_frames, params.pair_bands)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, njit, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -124,7 +124,7 @@ class _Runs:
         return int(_collect(self._hashes, self._frames, self._moves, self.found, self._addresses[segment], self._bits, hits, found))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(typingctx: Any, address: Any) -> Any:
     """An address as a pointer, so that one call reads parts of many segments; to pass each as an array would cost more than to read it."""
 
@@ -137,13 +137,13 @@ def _pointer(typingctx: Any, address: Any) -> Any:
 @njit(cache=True, nogil=True, inline="always")
 def _numbers(address):  # type: ignore[no-untyped-def]
     """The u32 at an address."""
-    return carray(_pointer(address), (1 << 40,), np.uint32)
+    return carray(_pointer(address), (1 << 40,), np.uint32)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _bytes(address):  # type: ignore[no-untyped-def]
     """The bytes at an address."""
-    return carray(_pointer(address), (1 << 40,), np.uint8)
+    return carray(_pointer(address), (1 << 40,), np.uint8)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -183,7 +183,7 @@ def _count(hashes, moves, of_hashes, of_moves, best_of_moves, addresses, bits, s
                     group_bits = np.int64(numbers[0] & 0xFF)
                     group, end = (first & mask) >> group_bits, ((last & mask) >> group_bits) + 1
                     there = np.int64(numbers[2 + end]) - np.int64(numbers[2 + group])
-                    scanned += there
+                    scanned += there  # type: ignore[assignment]
                     expected += there * (last - first + 1) / ((end - group) << group_bits)
                 expected = max(expected, scanned / SCANNED)
                 cost = max(expected - before, 0.0) + (run_cost if reach == 0 else 1.0)

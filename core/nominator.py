@@ -148,7 +148,6 @@ def _by_segment(segments: Segments, answer: Answer) -> Iterator[tuple[int, Hits]
 def _candidates(segments: Segments, found: Sequence[tuple[int, Hits]], now: int, count: int, warp: Warp) -> Candidates:
     """The tracks and places of the lines with most hits, CANDIDATE [n]: one for each neighbourhood of places."""
     of_segment, places, votes = most_voted([hits for _, hits in found], [number for number, _ in found], REMOVED_TOO * count)
-    of_segment, places, votes = (column[: REMOVED_TOO * count] for column in (of_segment, places, votes))
     here = (places + now) % PLACES
     tracks, starts = np.zeros(len(here), np.int64), np.zeros(len(here), np.int64)
     for number in np.unique(of_segment):
