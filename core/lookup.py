@@ -25,6 +25,7 @@ from core.worth import REACH, Worth
 
 RUN_COST = 24.0  # postings that could be read in the time that it takes to find a run in a segment
 ENOUGH = 0.75  # of the true hits to be expected: to read the lists of the others costs more than they bring
+GROWTH_COST = 0.04  # of what it costs to find a run, that it costs to make it longer
 LEAST_CHANCE = -10.0  # log2 of the chance of a true hit below which a run is not read, however short it is
 SAMPLED = 8  # hashes, of which one is looked at to guess what can be afforded
 SCANNED = 8  # postings that are passed over in the time that it takes to read one
@@ -186,7 +187,7 @@ def _count(hashes, moves, of_hashes, of_moves, best_of_moves, addresses, bits, s
                     scanned += there  # type: ignore[assignment]
                     expected += there * (last - first + 1) / ((end - group) << group_bits)
                 expected = max(expected, scanned / SCANNED)
-                cost = max(expected - before, 0.0) + (run_cost if reach == 0 else 1.0)
+                cost = max(expected - before, 0.0) + (run_cost if reach == 0 else run_cost * GROWTH_COST)
                 lowest = max(_worth(chance, cost), lowest)
                 if lowest > last_worth:
                     break
