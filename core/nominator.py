@@ -6,7 +6,7 @@ are added. A segment that was not asked yet is asked about all of the last secon
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -19,11 +19,12 @@ from core.hashes import kinds
 from core.lookup import Answer, Hits, Question, lookup
 from core.params import Params
 from core.postings import GAP_FRAMES, Segment
-from core.votes import OFFSET_BIN, most_voted
+from core.votes import OFFSET_BIN, Ballot, Lines
 from core.warps import PLAIN, Warp, warp_peaks
 from core.worth import load, situation
 
 VOTING_FRAMES = 172  # for which a hit can vote: 4.0 s
+VOTING_HITS = 400_000  # of a listener in a large library, for which there are buckets
 PLACES = 1 << 32  # of a line: places are counted modulo this
 REMOVED_TOO = 2  # lines that are looked at for each nominee, as some are of removed tracks
 
@@ -68,21 +69,27 @@ class Nominator:
 
     def __init__(self, reading: Reading, params: Params, usage: Usage | None = None) -> None:
         self._reading, self._params, self._usage = reading, params, usage
+        self._ballot = Ballot(VOTING_HITS)
         self._looked_up: deque[_LookedUp] = deque()
         self._asked: dict[int, int] = {}  # segment -> the frame up to which it was asked
         self.least_share = 1.0  # of all look-ups since a caller reset it, the least share of what should be hit that was read
 
     def nominate(self, peaks: Peaks, now: int, count: int, budget: int) -> Candidates:
-        """The `count` best candidates at frame `now` by the hits of the last seconds, after the peaks that are new are looked up.
+        """The `count` best candidates at frame `now` by the hits of the last seconds, after the peaks that are new are looked up: those
+        that one of the new peaks speaks for.
 
         peaks: PEAK [k], those of the last seconds and of the seconds before, with which they are paired; budget: postings read for a
         frame of sound at most. Returns CANDIDATE [n].
         """
         with self._usage or nullcontext(), self._reading() as segments:
-            self._look_up_new(segments, peaks, now, budget)
-            found = [(number, hits) for look in self._looked_up for number, hits in look.hits.items()]
-            candidates = _candidates(segments, found, now, count, PLAIN)
-            self._forget_unsettled(segments)
+            for gone in self._asked.keys() - segments.keys():
+                self._drop(gone)
+            new = self._look_up_new(segments, peaks, now, budget)
+            voting = [block for look in self._looked_up for block in look.hits.items()]
+            candidates = _candidates(segments, self._ballot.best(list(new.items()), voting, REMOVED_TOO * count), now, count, PLAIN)
+            for number, segment in segments.items():
+                if not segment.settled:
+                    self._drop(number)
         return candidates
 
     def nominate_once(self, peaks: Peaks, now: int, count: int, budget: int, warp: Warp = PLAIN, fan: int | None = None) -> Candidates:
@@ -92,18 +99,17 @@ class Nominator:
         """
         with self._usage or nullcontext(), self._reading() as segments:
             answer = self._ask(segments, warp_peaks(peaks, now, warp, self._params), 0, warp, budget, fan)
-            return _candidates(segments, list(_by_segment(segments, answer)), 0, count, warp)
+            blocks, ballot = list(_by_segment(segments, answer)), Ballot(len(answer.hits))
+            ballot.add(blocks)
+            return _candidates(segments, ballot.best(blocks, blocks, REMOVED_TOO * count), 0, count, warp)
 
     def forget(self, before: int) -> None:
         """Drop the hits of the look-ups that went up to a frame before `before`."""
         while self._looked_up and self._looked_up[0].upto < before:
-            self._looked_up.popleft()
+            self._ballot.remove(self._looked_up.popleft().hits.items())
 
-    def _look_up_new(self, segments: Segments, peaks: Peaks, now: int, budget: int) -> None:
-        """Ask each segment about the frames that it was not asked about."""
-        for look in self._looked_up:
-            for gone in look.hits.keys() - segments.keys():
-                del look.hits[gone]
+    def _look_up_new(self, segments: Segments, peaks: Peaks, now: int, budget: int) -> dict[int, Hits]:
+        """Ask each segment about the frames that it was not asked about, and let the hits vote; returns them."""
         self.forget(now - VOTING_FRAMES + 1)
         begin = now - VOTING_FRAMES
         asked = {number: max(self._asked.get(number, begin), begin) for number in segments}
@@ -115,8 +121,10 @@ class Nominator:
             first, last = np.searchsorted(peaks["frame"], [before, now])
             answer = self._ask(some, peaks[:last], int(first), PLAIN, budget * (now - before) * share)
             found.update(_by_segment(some, answer))
+        self._ballot.add(found.items())
         self._looked_up.append(_LookedUp(now, found))
         self._asked = dict.fromkeys(segments, now)
+        return dict(found)
 
     def _ask(self, segments: Segments, peaks: Peaks, first: int, warp: Warp, budget: float, fan: int | None = None) -> Answer:
         """Look up what the peaks from number `first` on make with earlier ones."""
@@ -131,13 +139,14 @@ class Nominator:
             self._usage.runs += answer.runs
         return answer
 
-    def _forget_unsettled(self, segments: Segments) -> None:
-        """Keep nothing of segments that are being merged: parts of them come and go, so they are asked anew at each look."""
-        unsettled = [number for number, segment in segments.items() if not segment.settled]
-        for number in unsettled:
-            self._asked.pop(number, None)
-            for look in self._looked_up:
-                look.hits.pop(number, None)
+    def _drop(self, number: int) -> None:
+        """Keep nothing of a segment: it is gone, or it is being merged, so that parts of it come and go and it is asked anew at each
+        look."""
+        self._asked.pop(number, None)
+        for look in self._looked_up:
+            hits = look.hits.pop(number, None)
+            if hits is not None:
+                self._ballot.remove([(number, hits)])
 
 
 def _by_segment(segments: Segments, answer: Answer) -> Iterator[tuple[int, Hits]]:
@@ -145,9 +154,9 @@ def _by_segment(segments: Segments, answer: Answer) -> Iterator[tuple[int, Hits]
         yield number, answer.hits[answer.edges[i] : answer.edges[i + 1]]
 
 
-def _candidates(segments: Segments, found: Sequence[tuple[int, Hits]], now: int, count: int, warp: Warp) -> Candidates:
-    """The tracks and places of the lines with most hits, CANDIDATE [n]: one for each neighbourhood of places."""
-    of_segment, places, votes = most_voted([hits for _, hits in found], [number for number, _ in found], REMOVED_TOO * count)
+def _candidates(segments: Segments, lines: Lines, now: int, count: int, warp: Warp) -> Candidates:
+    """The tracks and places of the lines with most votes, CANDIDATE [n]: one for each neighbourhood of places."""
+    of_segment, places, votes = lines
     here = (places + now) % PLACES
     tracks, starts = np.zeros(len(here), np.int64), np.zeros(len(here), np.int64)
     for number in np.unique(of_segment):

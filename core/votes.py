@@ -2,9 +2,13 @@
 
 A hit is where on a segment's line a track was at the query's frame 0 (core/lookup.py). Hits are counted in bins of two frames, two
 neighbouring bins together. Only the bins that win are looked up on the line: which track it is does not matter before.
+
+Sorting all hits would cost more than all else. So hits are thrown into buckets, of which neighbouring bins have neighbouring ones: no bin
+and its neighbour have more votes than their buckets hold. Only the hits of the fullest buckets are sorted and counted. And a line wins
+anew only through a hit that is new: the buckets of old hits are not looked at again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numba import njit
@@ -14,107 +18,132 @@ from core.lookup import Hits
 
 BIN_BITS = 1
 OFFSET_BIN = 1 << BIN_BITS  # frames that hits are counted in; neighbouring bins are added
-FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 23  # powers of two, of a byte each
-FULL = 127  # hits that a bucket counts: of two a byte can hold the sum
+FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 21  # powers of two
 MIXER = 0x9E3779B1  # spreads the segments over the buckets
-SORTED_HITS, SORTED_SHARE = 8_000, 8  # hits that are sorted: about so many, or one of so many if that is more
+HEIGHTS = 256  # of buckets that are told apart: a bucket and its fuller neighbour
+SORTED_HITS, SORTED_SHARE = 8_000, 8  # new hits whose buckets are looked through: about so many, or one of so many if that is more
+CHEAPER = 8  # buckets that can be looked at in order in the time that it takes to find that of a hit
 SAMPLED = 8  # hits, of which one tells how full their buckets are
-SEGMENT_SHIFT = 32
 
-Bins = NDArray[np.int64]
-Votes = NDArray[np.int32]
+Block = tuple[int, Hits]
+"""The number of a segment, below 2^31, and hits in it, u32 [n]."""
 
-
-def most_voted(hits: Sequence[Hits], segments: Sequence[int], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Votes]:
-    """The `count` lines with most hits, best first.
-
-    hits: u32 [n], of each look-up in each segment; segments: the number of each one's segment, below 2^31. Returns the segment, the
-    place on its line at the query's frame 0, as the first of four frames, modulo 2^32, and the votes: [count] each, fewer where there
-    are fewer lines.
-    """
-    kept = [(some, segment) for some, segment in zip(hits, segments, strict=True) if len(some)]
-    everything = np.concatenate([np.zeros(0, np.uint32), *(some for some, _ in kept)])
-    edges = np.zeros(len(kept) + 1, np.int64)
-    np.cumsum([len(some) for some, _ in kept], out=edges[1:])
-    bins, votes = _most(everything, edges, np.array([segment for _, segment in kept], np.int64), count)
-    best = np.argsort(-votes, kind="stable")[:count]
-    bins = bins[best]
-    return bins >> SEGMENT_SHIFT, (bins & ((1 << SEGMENT_SHIFT) - 1)) << BIN_BITS, votes[best]
+Lines = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
+"""Of each line: its segment; the place on it at the query's frame 0, as the first of four frames, modulo 2^32; its votes."""
 
 
-def _most(hits: Hits, edges: NDArray[np.int64], segments: NDArray[np.int64], count: int) -> tuple[Bins, Votes]:
-    """Bins and their votes, sorted by bin: all that have as many votes as the emptiest bucket whose hits are sorted, and some others.
+class Ballot:
+    """Buckets that count the hits which vote at this moment. State: how many hits each bucket holds, modulo 2^16."""
 
-    Sorting all hits would cost more than all else. So they are thrown into buckets, of which neighbouring bins have neighbouring ones:
-    no bin has more votes than its bucket and a neighbour hold. Only the hits of the fullest buckets are sorted and counted.
-    """
-    full = np.zeros(min(max(FEWEST_BUCKETS, 1 << len(hits).bit_length()), MOST_BUCKETS), np.uint8)
-    _throw(hits, edges, segments, full)
-    heights = _heights(full)
-    at_least = SAMPLED * np.cumsum(_sample(hits, edges, segments, heights)[::-1])[::-1]
-    wanted = max(SORTED_HITS, len(hits) // SORTED_SHARE)
-    while True:
-        least = min(int(np.count_nonzero(at_least > wanted)), FULL)  # the lowest height that no more hits have
-        bins = _highest(hits, edges, segments, heights, least)
-        bins.sort()
-        bins, votes = _count_runs(bins)
-        if len(votes) >= count or least == 0:
-            return bins, votes
-        wanted *= 4
+    def __init__(self, hits: int) -> None:
+        """hits: about how many will vote at a time."""
+        buckets = min(max(FEWEST_BUCKETS, 1 << hits.bit_length()), MOST_BUCKETS)
+        self._full, self._marked = np.zeros(buckets, np.uint16), np.zeros(buckets, np.bool_)
+
+    def add(self, blocks: Iterable[Block]) -> None:
+        """These hits vote from now on."""
+        for segment, hits in blocks:
+            _throw(hits, segment * MIXER, 1, self._full)
+
+    def remove(self, blocks: Iterable[Block]) -> None:
+        """These hits, which were added before, no longer vote."""
+        for segment, hits in blocks:
+            _throw(hits, segment * MIXER, -1, self._full)
+
+    def best(self, new: Sequence[Block], voting: Sequence[Block], count: int) -> Lines:
+        """The `count` lines with most votes among those that have one of the new hits, best first.
+
+        voting: all hits that vote, the new ones among them.
+        """
+        heights, many = np.zeros(HEIGHTS, np.int64), sum(len(hits) for _, hits in new)
+        for segment, hits in new:
+            _sample(hits, segment * MIXER, self._full, heights)
+        at_least = SAMPLED * np.cumsum(heights[::-1])[::-1]
+        least = min(int(np.count_nonzero(at_least > max(SORTED_HITS, many // SORTED_SHARE))), HEIGHTS - 1)  # that no more hits have
+        if many * CHEAPER > len(self._full):
+            _mark_all(least, self._full, self._marked)  # cheaper than to go through the hits
+        else:
+            for segment, hits in new:
+                _mark(hits, segment * MIXER, least, self._full, self._marked)
+        found = self._counted(voting)
+        self._marked[:] = False
+        votes = np.concatenate([np.zeros(0, np.int32), *(votes for _, _, votes in found)])
+        best = np.argsort(-votes, kind="stable")[:count]
+        segments = np.concatenate([np.zeros(0, np.int64), *(np.full(len(bins), segment, np.int64) for segment, bins, _ in found)])
+        bins = np.concatenate([np.zeros(0, np.uint32), *(bins for _, bins, _ in found)])
+        return segments[best], bins[best].astype(np.int64) << BIN_BITS, votes[best]
+
+    def _counted(self, voting: Sequence[Block]) -> Iterable[tuple[int, NDArray[np.uint32], NDArray[np.int32]]]:
+        """Of each segment the bins in marked buckets, sorted, and their votes."""
+        by_segment: dict[int, list[Hits]] = {}
+        for segment, hits in voting:
+            by_segment.setdefault(segment, []).append(hits)
+        counted = []
+        for segment in sorted(by_segment):
+            bins = np.concatenate([_marked_bins(hits, segment * MIXER, self._marked) for hits in by_segment[segment]])
+            bins.sort()
+            counted.append((segment, *_count_runs(bins)))
+        return counted
 
 
 @njit(cache=True, nogil=True)
-def _throw(hits, edges, segments, full):  # type: ignore[no-untyped-def]
-    """Adds to each hit's bucket, which holds `FULL` at most. Of the next bin it is the next bucket, and after the last comes the first."""
+def _throw(hits, salt, votes, full):  # type: ignore[no-untyped-def]
+    """Adds `votes` to each hit's bucket. Of the next bin it is the next bucket, and after the last comes the first."""
     last = len(full) - 1
-    for s in range(len(segments)):
-        salt = segments[s] * MIXER
-        for i in range(edges[s], edges[s + 1]):
-            bucket = ((np.int64(hits[i]) >> BIN_BITS) + salt) & last
-            full[bucket] += full[bucket] < FULL
+    for i in range(len(hits)):
+        full[((np.int64(hits[i]) >> BIN_BITS) + salt) & last] += np.uint16(votes)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _height(bucket, full):  # type: ignore[no-untyped-def]
+    """What a bucket holds together with the neighbour that holds more."""
+    last = len(full) - 1
+    return np.int64(full[bucket]) + max(full[(bucket - 1) & last], full[(bucket + 1) & last])
 
 
 @njit(cache=True, nogil=True)
-def _heights(full):  # type: ignore[no-untyped-def]
-    """What each bucket holds together with the neighbour that holds more: u8 [n]. No bin of it and its neighbour have more hits,
-    unless it is full."""
-    out = np.empty(len(full), np.uint8)
-    for i in range(1, len(full) - 1):  # without a condition, so that many are done at once
-        out[i] = np.uint8(full[i] + max(full[i - 1], full[i + 1]))
-    out[0] = full[0] + max(full[-1], full[1])
-    out[-1] = full[-1] + max(full[-2], full[0])
-    return out
+def _sample(hits, salt, full, heights):  # type: ignore[no-untyped-def]
+    """Counts the heights of every `SAMPLED`-th hit."""
+    last = len(full) - 1
+    for i in range(0, len(hits), SAMPLED):
+        heights[min(_height(((np.int64(hits[i]) >> BIN_BITS) + salt) & last, full), HEIGHTS - 1)] += 1
 
 
 @njit(cache=True, nogil=True)
-def _sample(hits, edges, segments, heights):  # type: ignore[no-untyped-def]
-    """How many of every `SAMPLED`-th hit have each height: int64 [2 * FULL + 1]."""
-    out, last = np.zeros(2 * FULL + 1, np.int64), len(heights) - 1
-    for s in range(len(segments)):
-        salt = segments[s] * MIXER
-        for i in range(edges[s], edges[s + 1], SAMPLED):
-            out[heights[((np.int64(hits[i]) >> BIN_BITS) + salt) & last]] += 1
-    return out
+def _mark(hits, salt, least, full, marked):  # type: ignore[no-untyped-def]
+    """Marks the buckets of hits of at least this height, and those beside them."""
+    last = len(full) - 1
+    for i in range(len(hits)):
+        bucket = ((np.int64(hits[i]) >> BIN_BITS) + salt) & last
+        if _height(bucket, full) >= least:
+            marked[(bucket - 1) & last] = marked[bucket] = marked[(bucket + 1) & last] = True
 
 
 @njit(cache=True, nogil=True)
-def _highest(hits, edges, segments, heights, least):  # type: ignore[no-untyped-def]
-    """segment << SEGMENT_SHIFT | bin of the hits of at least this height: int64 [m]."""
-    out, last = np.empty(len(hits) + 1, np.int64), len(heights) - 1
+def _mark_all(least, full, marked):  # type: ignore[no-untyped-def]
+    """Marks all buckets of at least this height, and those beside them."""
+    last = len(full) - 1
+    for bucket in range(len(full)):
+        if _height(bucket, full) >= least:
+            marked[(bucket - 1) & last] = marked[bucket] = marked[(bucket + 1) & last] = True
+
+
+@njit(cache=True, nogil=True)
+def _marked_bins(hits, salt, marked):  # type: ignore[no-untyped-def]
+    """The bins of the hits in marked buckets: u32 [m]."""
+    out, last = np.empty(len(hits) + 1, np.uint32), len(marked) - 1
     n = 0
-    for s in range(len(segments)):
-        salt, segment = segments[s] * MIXER, segments[s] << SEGMENT_SHIFT
-        for i in range(edges[s], edges[s + 1]):
-            bin_ = np.int64(hits[i]) >> BIN_BITS
-            out[n] = segment | bin_
-            n += heights[(bin_ + salt) & last] >= least
+    for i in range(len(hits)):
+        bin_ = np.int64(hits[i]) >> BIN_BITS
+        out[n] = bin_
+        n += marked[(bin_ + salt) & last]
     return out[:n]
 
 
 @njit(cache=True, nogil=True)
 def _count_runs(sorted_bins):  # type: ignore[no-untyped-def]
     """The bins whose count, with the next one's, is not exceeded by a neighbouring pair, and those counts."""
-    bins, counts = np.empty(len(sorted_bins), np.int64), np.empty(len(sorted_bins), np.int32)
+    bins, counts = np.empty(len(sorted_bins), np.uint32), np.empty(len(sorted_bins), np.int32)
     m = 0
     for bin_ in sorted_bins:
         if m and bins[m - 1] == bin_:
