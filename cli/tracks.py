@@ -45,7 +45,7 @@ def identify(
     effort: Annotated[
         float | None,
         typer.Option(
-            min=1, envvar="EARPRINT_FILE_EFFORT", help="Times the usual work that may go into a file that is not recognised. [default: 6]"
+            min=1, envvar="EARPRINT_FILE_EFFORT", help="Times the usual work that may go into a file that is not recognised. [default: 8]"
         ),
     ] = None,
     data: Data = DATA,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FILE_LOOK = 108  # frames from a look to the next in a file: 2.5 s
 FILE_WARPS = 4  # tried at each
-FILE_EFFORT = 6.0  # times the postings that a listener's look may read, at the end of a file of which nothing is sure
+FILE_EFFORT = 8.0  # times the postings that a listener's look may read, at the end of a file of which nothing is sure
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ BUDGET = 2_300  # postings read for a frame of sound at most
 SPARING_BUDGET = 900  # the same, when little is to be spent
 WARP_FRAMES = 215  # of peaks that are hashed again for a warp: 5.0 s
 WARP_FAN = 5  # earlier peaks that each is joined with for a warp, of peaks as strong as a reference's
-WARP_BUDGET = 100_000  # postings read for a warp at most
+WARP_BUDGET = 70_000  # postings read for a warp at most
 DEEP_FRAMES = 430  # of peaks that are looked up again where more effort is to be made: 10.0 s
-MOST = 0.5  # of what should be hit
+MOST = 0.35  # of what should be hit
 
 
 class Search:

@@ -77,7 +77,7 @@ class Settings:
     )
 
     file_effort: int = _setting(
-        "EARPRINT_FILE_EFFORT", 6, values.number(1, 1_000, "times"), "times the usual work that may go into a file that is not recognised"
+        "EARPRINT_FILE_EFFORT", 8, values.number(1, 1_000, "times"), "times the usual work that may go into a file that is not recognised"
     )
     workers: int = _setting("EARPRINT_WORKERS", 1, values.number(1, 1_000, "processes"), "that share the limits; `serve --workers` sets it")
     log: str = _setting("EARPRINT_LOG", "warning", values.log, "info also logs a line for each request and listener")
