@@ -123,6 +123,14 @@ class CutBudgets:
         self._nominator, self._times = nominator, times
         self.forget = nominator.forget
 
+    @property
+    def least_share(self) -> float:
+        return float(self._nominator.least_share)
+
+    @least_share.setter
+    def least_share(self, share: float) -> None:
+        self._nominator.least_share = share
+
     def nominate(self, peaks: Any, now: int, count: int, budget: float, *options: Any) -> Any:
         return self._nominator.nominate(peaks, now, count, budget / self._times, *options)
 

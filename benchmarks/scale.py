@@ -40,17 +40,18 @@ from benchmarks import asking, common, corpus, decoys, plot
 from benchmarks.asking import Asked, Task
 from benchmarks.common import decimal, median, number, share
 from core import Index
+from core.growth import TRIPLE_FAN
 from core.params import Params
 
 CONDITIONS = (
     *(("clean", 1.0), ("clean", 2.0), ("noise+0", 3.0), ("noise+0", 5.0), ("noise-5", 3.0), ("noise-5", 5.0)),
     *(("mic", 3.0), ("mic", 5.0), ("mic", 10.0), ("mic_speed", 5.0), ("mic_noise0", 5.0)),
     *(("speed+4%", 5.0), ("speed-4%", 5.0), ("speed+8%", 10.0), ("speed-8%", 10.0), ("pitch+200c", 5.0), ("pitch-200c", 5.0)),
+    *(("pitch+100c", 5.0), ("speed+1%", 5.0), ("gsm", 5.0), ("opus_12k", 5.0)),
 )
 UNKNOWN = (("unknown_clean", 5.0), ("unknown_clean", 10.0), ("unknown_mic", 5.0), ("unknown_mic", 10.0))
 SIZES = (1e8,)  # postings
 EMULATED = (1e10, 5.4e10)  # postings; the larger is a million tracks
-TRIPLE_FAN = 4  # earlier peaks that a peak makes triples with, where a library has them
 ADDED = 12  # tracks, one at a time
 SECONDS_PER_HOUR = 3600
 MB = 1e6
