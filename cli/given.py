@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from core.errors import EarprintError
+from core.folder import is_library
 
 if TYPE_CHECKING:
     from core.library import Library
 
 
-def opened(data: Path, *, readonly: bool = False, any_version: bool = False) -> "Library":
+def opened(data: Path, *, make: bool = False, readonly: bool = False, any_version: bool = False) -> "Library":
+    """Open the library in `data`. make: create it if there is none. Raises EarprintError."""
     from core.library import Library
 
+    if not (make or is_library(data)):
+        raise EarprintError(f"there is no library in {data}: add music with `earprint add`, or name another folder with --data")
     try:
         return Library(data, readonly=readonly, any_version=any_version)
     except OSError as error:
@@ -42,7 +46,7 @@ def _lines(path: str) -> list[str]:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Around what takes long: Ctrl-C is no failure of it."""
+    """Say after Ctrl-C how to go on, and exit with 130."""
     try:
         yield
     except KeyboardInterrupt:
