@@ -14,7 +14,7 @@ from core.errors import EarprintError
 COMMANDS = (
     *(live.serve, tracks.add, tracks.identify, live.listen),
     *(tracks.tracks, tracks.remove, tracks.restore),
-    *(library.stats, library.rebuild, library.check, library.backup, live.settings),
+    *(library.stats, library.rebuild, library.check, library.backup, library.prepare, live.settings),
 )
 SURROUNDINGS = {  # errors of the machine or of its owner's rights, never a bug of ours
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),

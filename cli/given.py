@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.said import bar, note
 from core.errors import EarprintError
 from core.folder import is_library
 
@@ -42,6 +43,18 @@ def _lines(path: str) -> list[str]:
     except OSError as error:
         raise EarprintError(f"{path}: cannot be read as a list of files: {error.strerror}") from error
     return [os.fsdecode(line) for line in text.splitlines() if line]
+
+
+def prepared(*, quiet: bool = False) -> None:
+    """Compile the engine unless that was done before, and say so: it takes long."""
+    from stream.prepare import is_prepared, prepare
+
+    if is_prepared():
+        return
+    if not quiet:
+        note("preparing the engine for this computer; this happens once and takes up to a minute")
+    with bar("Preparing", quiet=quiet) as show:
+        prepare(show)
 
 
 @contextmanager

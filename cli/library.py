@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.given import end, opened, resumable
+from cli.given import end, opened, prepared, resumable
 from cli.options import DATA, AsJson, Data, Quiet
 from cli.said import bar, say, say_problem
 
@@ -18,9 +18,16 @@ def stats(data: Data = DATA, as_json: AsJson = False) -> None:
     say(as_json, held, line.format(**held, hours=held["seconds"] / 3600, megabytes=held["bytes"] / 1e6))
 
 
+def prepare(as_json: AsJson = False, data: Data = DATA) -> None:
+    """Compile the engine for this computer, so that no later command has to."""
+    prepared()
+    say(as_json, {"prepared": True}, "prepared")
+
+
 def rebuild(data: Data = DATA, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Make the index anew, as after an update of Earprint."""
     with resumable(), opened(data, any_version=True) as library:
+        prepared(quiet=quiet)
         with bar("Rebuilding", quiet=quiet) as show:
             failed = library.rebuild(show)
         count = int(library.index.stats()["tracks"])
@@ -42,6 +49,7 @@ def check(
     """Verify the library: the index in itself, and the audio against it."""
     problems = 0
     with opened(data, readonly=True) as library:
+        prepared(quiet=quiet)
         with bar("Checking", quiet=quiet) as show:
             for problem in library.check(read_audio=not quick, progress=show):
                 say_problem(problem, as_json)

@@ -1,6 +1,5 @@
 """The server, and a client that listens."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from cli.given import opened
+from cli.given import opened, prepared
 from cli.news import News
 from cli.options import DATA, AsJson, Data
 from cli.said import note, say
@@ -42,6 +41,7 @@ def serve(
     given = {"EARPRINT_DATA": str(data), "EARPRINT_WORKERS": str(workers), "EARPRINT_TOKEN_FILE": str(token_file or "")}
     settings = serving.checked_settings(host, open_, given)
     opened(data, make=True).close()
+    prepared()
     tls = serving.Tls.checked(ssl_keyfile, ssl_certfile)
     listeners = serving.listeners(host, port, workers)
     url = serving.url_of(host, listeners[0], tls)
@@ -77,6 +77,8 @@ def listen(
     as_json: AsJson = False,
 ) -> None:
     """Stream sound to a server, and print what it hears as it hears it."""
+    import asyncio
+
     if file == "-" and sys.stdin.isatty():
         raise typer.BadParameter("name a file, or pipe raw sound in, as from: arecord -f S16_LE -r 44100 -t raw")
     with _sound(file, rate, channels) as sound:

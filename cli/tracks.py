@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.given import end, inputs_of, opened, resumable
+from cli.given import end, inputs_of, opened, prepared, resumable
 from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Quiet
 from cli.said import Record, answer_line, bar, clock, name_of, say
 from core.errors import EarprintError
@@ -34,6 +35,8 @@ def add(
     inputs = inputs_of(paths, files_from)
     report = _Report(quiet, as_json)
     try:
+        with resumable():
+            prepared(quiet=quiet)
         with resumable(), bar("Adding", quiet=quiet) as show:
             for added in _added(data, inputs, copy=copy, jobs=jobs, progress=show):
                 report.say(added)
@@ -103,11 +106,17 @@ def identify(
     as_json: AsJson = False,
 ) -> None:
     """Name the recording that each file was taken from; in folders, of all that have the suffix of an audio file."""
-    from core.library import audio_files
+    from core.ingest import start_ahead
+    from core.loading import load_kernels
 
     inputs = inputs_of(files, files_from)
+    prepared(quiet=quiet)
+    start_ahead(min(jobs, len(inputs)))
+    load_kernels()
     failures = 0
     with opened(data, readonly=True) as library, bar("Listening", quiet=quiet) as show:
+        from core.library import audio_files
+
         queries = list(audio_files(inputs))
         for done, record in enumerate(_answers(library, queries, jobs), 1):
             say(as_json, record, answer_line(record))
@@ -118,8 +127,17 @@ def identify(
 
 def _answers(library: "Library", inputs: list[str], jobs: int) -> Iterator[Record]:
     """Yield the contract's answer for each input, in their order; files are analysed side by side."""
+    loading = Thread(target=_load, args=(library.index,))  # while the first file is analysed
+    loading.start()
     for query, (_, analysis) in zip(inputs, library.ingest.many(inputs, jobs=jobs, query=True), strict=True):
+        loading.join()
         yield {"query": query} | _answer(library.index, analysis)
+
+
+def _load(index: "Index") -> None:
+    from stream import warm
+
+    warm(index)
 
 
 def _answer(index: "Index", analysis: "Analysis | EarprintError") -> Record:
