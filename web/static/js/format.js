@@ -49,12 +49,13 @@ export function pitchFact(cents) {
 export const titleOf = (track) => track.title || track.filename;
 export const nameOf = (track) => text.by(titleOf(track), track.artist);
 
-
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-// From one moment to another, as short as it can be said: 3 Mar, 21:04–21:08
+export const dayOf = (moment) => day.format(new Date(moment));
+
+// From one moment to another, as short as it can be said: 21:04–21:08
 export function span(from, to) {
   const [first, last] = [time.format(new Date(from)), time.format(new Date(to))];
-  return `${day.format(new Date(from))}, ${first === last ? first : `${first}\u2013${last}`}`;
+  return first === last ? first : `${first}\u2013${last}`;
 }

@@ -14,13 +14,13 @@ const WHEN_LISTENING = new Set(["quiet", "clipping", "pace", "processed", "narro
 const BROKEN = 1006; // the code of a connection that ended without one
 
 export class ListenView {
-  constructor({ onPlay, onHeard, heardSeconds }) {
+  constructor({ onPlay, onPlays, heardSeconds }) {
     this.root = byId("listen");
     this.sight = new Sight();
     this.awake = new Awake();
     this.announcer = new Announcer(byId("announcer"));
     this.answers = new AnswerView(byId("answer"), byId("others"), { onPlay });
-    this.heard = onHeard;
+    this.plays = onPlays;
     this.heardSeconds = heardSeconds;
     this.now = { state: "idle" };
     document.addEventListener("visibilitychange", () => this.draw(0));

@@ -6,11 +6,17 @@ import { Microphone } from "./microphone.js";
 const BEHIND_SECONDS = 3; // of sound sent and not answered, from which on the server or the network is slow
 const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in the browser's memory
 
+// Of a file that the server has identified as a whole.
+const playsOf = ({ match, from, to, duration }) => (match ? [{
+  track: match.track, from: from ?? Math.max(0, -match.offset / match.speed),
+  to: to ?? Math.min(duration, (match.track.duration - match.offset) / match.speed), zero: -match.offset / match.speed,
+}] : []);
+
 const seconds = () => performance.now() / 1000;
 
 export class Listener {
   // view: state(name, detail), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
-  // problem(name, detail), closed(code, error), heard({track, absent, since, now, file})
+  // problem(name, detail), closed(code, error), plays([play], {zero, file}): what was played since `zero`, and in which file
   constructor(view) {
     this.view = view;
     this.attempt = 0;
@@ -74,6 +80,7 @@ export class Listener {
 
   async listen(source) {
     this.source = source;
+    this.begun = Date.now();
     this.muted = false;
     this.to("listening", "connecting");
     const [{ ListenSocket }, { Heard }] = await Promise.all([import("./socket.js"), import("./heard.js")]); // not before they are needed
@@ -95,7 +102,7 @@ export class Listener {
       if (attempt !== this.attempt) return;
       this.to("idle");
       this.view.answer((await import("./heard.js")).answerOfFile(answer));
-      if (answer.match) this.view.heard({ track: answer.match.track, since: 0, now: answer.duration, file: file.name });
+      this.view.plays(playsOf(answer), { zero: Date.now(), file: file.name });
     } catch (error) {
       if (attempt === this.attempt) this.fail("Undecodable", error.message);
     }
@@ -109,7 +116,7 @@ export class Listener {
   }
 
   ready(message) {
-    this.heard?.resumed();
+    this.heard?.resumed(message.base);
     this.heard ??= new this.Heard();
     if (!this.source) return; // stopped meanwhile
     this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
@@ -149,16 +156,15 @@ export class Listener {
   }
 
   show(answer) {
-    const { match, elapsed, unclaimedSince, started } = this.heard;
     this.view.answer(answer);
-    const known = { track: answer.verdict === "match" ? answer.best.track : null, absent: answer.verdict === "absent" };
-    this.view.heard({ ...known, since: match ? started : unclaimedSince, now: elapsed, file: this.file?.name });
+    this.view.plays(this.heard.plays.list, { zero: this.file ? this.begun : Date.now() - 1000 * this.heardSeconds, file: this.file?.name });
   }
 
   ended(message) {
     this.heard.elapsed = message.elapsed;
-    if (this.file) this.show(this.heard.ended(message));
-    else this.view.answer(this.heard.ended(message));
+    const answer = this.heard.ended(message);
+    if (this.file && answer.verdict === "absent") this.heard.plays.unknown(this.heard.unclaimedSince, message.elapsed);
+    this.show(answer);
   }
 
   // The source goes at once; the socket may still bring the last answer.

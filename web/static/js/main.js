@@ -17,7 +17,7 @@ const onPlay = (track, seconds) => {
 };
 
 const history = new History({ onPlay });
-const view = new ListenView({ onPlay, onHeard: (heard) => history.log(heard), heardSeconds: () => listener.heardSeconds });
+const view = new ListenView({ onPlay, onPlays: (plays, about) => history.log(plays, about), heardSeconds: () => listener.heardSeconds });
 const listener = new Listener(view);
 const source = new SourceChoice({ onKind: (kind) => view.label(kind) });
 const listenTo = async (choice) => {

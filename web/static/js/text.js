@@ -89,7 +89,12 @@ export const text = {
     nothing: (query) => `Nothing found for \u201c${query}\u201d.`,
     noAudio: "The sound of this track is no longer on the server.",
   },
-  history: { gap: (amount) => `nothing heard for ${amount}`, copied: "Copied.", notCopied: "The browser did not allow copying.", cleared: "The list is cleared.", undo: "Undo" },
+  history: {
+    empty: "What is recognised is listed here, with its time. The list stays in this browser.", nothing: "Nothing found.",
+    share: (title) => `Share ${title}`, remove: (title) => `Remove ${title} from the list`, removed: "Removed from the list.",
+    full: (n) => `The list holds the last ${n} entries; older ones were removed.`,
+    gap: (amount) => `nothing heard for ${amount}`, copied: "Copied.", notCopied: "The browser did not allow copying.", cleared: "The list is cleared.", undo: "Undo",
+  },
   problem: {
     NotAllowedError: ["The browser was not allowed to listen", "Allow it for this page: the symbol beside the address, then Microphone, Allow. On a phone also in the system's settings for the browser. Then press Listen again."],
     NotFoundError: ["No microphone found", "Connect one, or choose another source, then press Listen again."],
