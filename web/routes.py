@@ -55,6 +55,7 @@ def _server(request: Request) -> dict[str, Any]:
     """What the page says of this server, whatever is in its library."""
     return {
         "version": version(),
+        "ready": request.state.warm.is_set(),
         "modules": MODULES,
         "suffixes": SUFFIXES,
         "demo_tracks": files.DEMO_TRACKS,

@@ -15,6 +15,9 @@ export function clock(seconds) {
   return `${Math.floor(whole / HOUR)}:${two(Math.floor((whole % HOUR) / MINUTE))}:${tail}`;
 }
 
+// A rough time, in words: 40 s, 3 min
+export const duration = (seconds) => (seconds < MINUTE ? text.seconds(Math.ceil(seconds)) : text.minutes(Math.round(seconds / MINUTE)));
+
 // How much music: minutes, and from an hour on hours.
 export function amount(seconds) {
   if (seconds <= 0) return "";

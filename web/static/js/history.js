@@ -1,9 +1,10 @@
 // What was recognised in this browser, newest first, and how long; also music that nothing was found for. It never leaves the browser.
+import { load } from "./api.js";
 import { action, byId, cloneOne, fill, say } from "./dom.js";
 import { amount, clock, dayOf, nameOf, span, titleOf } from "./format.js";
 import { HistoryStore, LIMIT } from "./history-store.js";
 import { text } from "./text.js";
-import { toast } from "./toast.js";
+import { saying, toast } from "./toast.js";
 
 const SAME_WITHIN_MS = 60 * 1000; // the same again after a shorter pause is the same hearing,
 const SAME_PLACE_MS = 5000; // where the track would have begun at the same moment
@@ -114,9 +115,9 @@ export class History {
     return row;
   }
 
-  async share(track) { (await import("./history-file.js")).share(track); }
-  async copy() { (await import("./history-file.js")).copy(this.found, timeOf); }
-  async save(format) { (await import("./history-file.js")).save(this.found, format); }
+  share(track) { return saying(async () => (await load("history-file")).share(track)); }
+  copy() { return saying(async () => (await load("history-file")).copy(this.found, timeOf)); }
+  save(format) { return saying(async () => (await load("history-file")).save(this.found, format)); }
 
   remove(entry) {
     const rows = [...byId("history-list").querySelectorAll("li[data-id]")];

@@ -1,5 +1,6 @@
 // Listening: source -> socket -> answer. The states are those of text.status; nothing here draws.
-import { sendFile } from "./api.js";
+import { load, sendFile } from "./api.js";
+import { hold, release } from "./leaving.js";
 import { Level } from "./level.js";
 import { Microphone } from "./microphone.js";
 
@@ -15,7 +16,7 @@ const playsOf = ({ match, from, to, duration }) => (match ? [{
 const seconds = () => performance.now() / 1000;
 
 export class Listener {
-  // view: state(name, detail), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
+  // view: state(name, detail), place({name, at, of, left} | null), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
   // problem(name, detail), closed(code, error), plays([play], {zero, file}): what was played since `zero`, and in which file
   constructor(view) {
     this.view = view;
@@ -55,6 +56,7 @@ export class Listener {
 
   // A session that is still waiting for its last answer, and its file, make room.
   leave() {
+    this.sending?.abort();
     this.source?.close();
     this.socket?.drop();
     this.source = this.socket = this.heard = null;
@@ -64,14 +66,15 @@ export class Listener {
     this.level = new Level(file ? null : seconds);
     if (!file) return Microphone.open({ kind, device }, this.sourceHandlers());
     if (file.size > FILE_BYTES) throw new DOMException("large", "EncodingError");
-    const { FileSource } = await import("./file-source.js");
+    const { FileSource } = await load("file-source");
     return FileSource.open(file, this.sourceHandlers());
   }
 
   sourceHandlers() {
     return {
       onBlock: (block) => this.block(block),
-      onMuted: (muted) => { this.muted = muted; },
+      onMuted: (muted) => { this.muted = muted; this.view.hints(this.hints); },
+      onPaused: (paused) => { this.paused = paused; this.view.hints(this.hints); },
       onEnded: () => { this.stop(); this.view.problem("Ended"); },
       onFinished: () => this.socket?.stop(),
       waiting: () => this.socket?.waiting ?? Infinity,
@@ -81,9 +84,9 @@ export class Listener {
   async listen(source) {
     this.source = source;
     this.begun = Date.now();
-    this.muted = false;
+    this.muted = this.paused = false;
     this.to("listening", "connecting");
-    const [{ ListenSocket }, { Heard }] = await Promise.all([import("./socket.js"), import("./heard.js")]); // not before they are needed
+    const [{ ListenSocket }, { Heard }] = await Promise.all([load("socket"), load("heard")]); // not before they are needed
     if (this.source !== source) return; // stopped meanwhile
     this.Heard = Heard;
     this.socket = new ListenSocket(source.sampleRate, {
@@ -97,14 +100,20 @@ export class Listener {
 
   // A file that the browser cannot decode: the server can, perhaps.
   async ask(file, attempt) {
+    const ends = (this.sending = new AbortController());
+    hold(ends);
+    const sent = (fraction) => attempt === this.attempt && this.to("asking", { fraction, name: file.name });
+    sent(0);
     try {
-      const answer = await sendFile("predict", file, (fraction) => attempt === this.attempt && this.to("asking", { fraction }));
+      const answer = await sendFile("predict", file, sent, ends.signal);
       if (attempt !== this.attempt) return;
       this.to("idle");
-      this.view.answer((await import("./heard.js")).answerOfFile(answer));
+      this.view.answer((await load("heard")).answerOfFile(answer));
       this.view.plays(playsOf(answer), { zero: Date.now(), file: file.name });
     } catch (error) {
-      if (attempt === this.attempt) this.fail("Undecodable", error.message);
+      if (attempt === this.attempt) this.fail(error.name === "Offline" ? error.name : "Undecodable", error.message);
+    } finally {
+      release(ends);
     }
   }
 
@@ -133,6 +142,7 @@ export class Listener {
   }
 
   get hints() {
+    if (this.paused) return ["paused"];
     if (this.muted) return ["muted"];
     return [...this.level.hints, ...(this.behind > BEHIND_SECONDS ? ["behind"] : []), ...(this.source?.hints ?? [])];
   }
@@ -157,7 +167,15 @@ export class Listener {
 
   show(answer) {
     this.view.answer(answer);
+    this.view.place(this.file && this.source ? this.place : null);
     this.view.plays(this.heard.plays.list, { zero: this.file ? this.begun : Date.now() - 1000 * this.heardSeconds, file: this.file?.name });
+  }
+
+  // In a file: its name, the seconds answered and in all, and those that are left at this pace.
+  get place() {
+    const { elapsed } = this.heard;
+    const left = elapsed && ((Date.now() - this.begun) / 1000) * (this.source.duration / elapsed - 1);
+    return { name: this.file.name, at: elapsed, of: this.source.duration, left };
   }
 
   ended(message) {
@@ -170,6 +188,7 @@ export class Listener {
   // The source goes at once; the socket may still bring the last answer.
   stop() {
     this.attempt += 1;
+    this.sending?.abort();
     this.source?.close();
     this.source = null;
     this.to("idle");
