@@ -33,7 +33,6 @@ export class ListenView {
     if (!this.live) this.at = null;
     this.root.dataset.state = state;
     this.label();
-    byId("listen-button").setAttribute("aria-pressed", String(state !== "idle"));
     if (state !== was) this.sight.colour();
     this.hints([]);
     document.title = this.title();
