@@ -79,6 +79,9 @@ class Settings:
         "EARPRINT_ORIGINS", frozenset(), values.origins, "sites besides our own whose pages may listen and write"
     )
     hosts: frozenset[str] = _setting("EARPRINT_HOSTS", frozenset(), values.hosts, "names by which this server is known, or * for any")
+    root_path: str = _setting(
+        "EARPRINT_ROOT_PATH", "", values.root_path, "the path at which a proxy serves this server, such as /earprint, which it takes away"
+    )
     proxies: frozenset[str] = _setting(
         "EARPRINT_PROXIES", frozenset(), values.networks, "proxies that are believed when they name a client's address"
     )
