@@ -20,7 +20,7 @@ RUN /app/bin/pip install --no-deps --no-index wheel/*.whl
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home earprint && install -d -o earprint -g earprint /data
 COPY --from=build /app /app
-# The root file system is read-only: what is compiled at the first start goes into the data's volume.
+# The root file system is read-only: what is compiled at the first start, which says so, goes into the data's volume.
 ENV PATH=/app/bin:$PATH EARPRINT_DATA=/data NUMBA_CACHE_DIR=/data/compiled PYTHONDONTWRITEBYTECODE=1
 USER 10001
 VOLUME /data

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.said import bar, note
 from core.errors import EarprintError
+from core.folder import is_library
 
 if TYPE_CHECKING:
     from core.library import Library
 
 
-def opened(data: Path, *, readonly: bool = False, any_version: bool = False) -> "Library":
+def opened(data: Path, *, make: bool = False, readonly: bool = False, any_version: bool = False) -> "Library":
+    """Open the library in `data`. make: create it if there is none. Raises EarprintError."""
     from core.library import Library
 
+    if not (make or is_library(data)):
+        raise EarprintError(f"there is no library in {data}: add music with `earprint add`, or name another folder with --data")
     try:
         return Library(data, readonly=readonly, any_version=any_version)
     except OSError as error:
@@ -40,9 +45,21 @@ def _lines(path: str) -> list[str]:
     return [os.fsdecode(line) for line in text.splitlines() if line]
 
 
+def prepared(*, quiet: bool = False) -> None:
+    """Compile the engine unless that was done before, and say so: it takes long."""
+    from stream.prepare import is_prepared, prepare
+
+    if is_prepared():
+        return
+    if not quiet:
+        note("preparing the engine for this computer; this happens once and takes up to a minute")
+    with bar("Preparing", quiet=quiet) as show:
+        prepare(show)
+
+
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Around what takes long: Ctrl-C is no failure of it."""
+    """Say after Ctrl-C how to go on, and exit with 130."""
     try:
         yield
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from core.check import Problem
 
 Record = dict[str, Any]  # what --json prints: one object a line
+REMARKABLE_SPEED, REMARKABLE_CENTS = 0.005, 10.0  # from which on a speed (a ratio) or a pitch is mentioned
 
 
 def say(as_json: bool, record: Record, line: str) -> None:
@@ -22,14 +23,19 @@ def say_problem(problem: "Problem", as_json: bool) -> None:
     say(as_json, {"track": track, "error": problem.error}, f"wrong  {name}{problem.error}")
 
 
+def note(line: str) -> None:
+    """Print what is neither a result nor progress."""
+    print(f"earprint: {line}", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield `show(done, total)`, which moves a bar on stderr where somebody is watching, and estimates the time left."""
+def bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield `show(done, total)`, which moves a bar on stderr if that is a terminal, and estimates the time left. quiet: show nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
-    unwatched = not sys.stderr.isatty()
+    unwatched = quiet or not sys.stderr.isatty()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unwatched) as progress:
         task = progress.add_task(label, total=None)
@@ -53,41 +59,21 @@ def answer_line(answer: Record) -> str:
     """`song.wav  ->  Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`"""
     if answer["error"]:
         return str(answer["error"])
-    return f"{answer['query']}  ->  {_result(answer['match'], answer['guesses'], 'offset')}"
+    return f"{answer['query']}  ->  {result(answer['match'], answer['guesses'], 'offset')}"
 
 
-def notable(event: Record) -> object:
-    """Return what a reader takes notice of: each event, but of guesses only those with another best track."""
-    return event if event["type"] != "guesses" else [guess["track"]["id"] for guess in event["guesses"][:1]]
-
-
-def event_line(event: Record) -> str:
-    """`0:07  match    Title - Artist  at 1:23  (99.9 %, 45 bits)`"""
-    match event["type"]:
-        case "ready":
-            text = f"{event['tracks']:,} tracks"
-        case "match":
-            text = guess_text(event["guess"], "position")
-        case "lost":
-            text = f"track {event['track']}"
-        case "guesses":
-            text = guess_text(event["guesses"][0], "position") if event["guesses"] else "nothing yet"
-        case _:
-            text = _result(event["match"], event["guesses"], "position")
-    return f"{clock(event.get('elapsed', 0.0))}  {event['type']:7}  {text}"
-
-
-def _result(match: Record | None, guesses: list[Record], where: str) -> str:
-    """Say what was claimed; else what came closest. `where` is the guess's time to name: its offset or its position."""
+def result(match: Record | None, guesses: list[Record], where: str) -> str:
+    """Return what was claimed; else what came closest. `where` is the guess's time to name: its offset or its position."""
     if match:
         return guess_text(match, where)
     return f"no match  (closest: {guess_text(guesses[0], where)})" if guesses else "no match"
 
 
-def guess_text(guess: Record, where: str) -> str:
+def guess_text(guess: Record, where: str, *, settled: bool = True) -> str:
+    """Return `Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`. settled: whether speed and pitch are known well enough to say."""
     facts = [_percent(guess["confidence"]), f"{guess['bits']:.0f} bits"]
-    if abs(guess["speed"] - 1) >= 0.005:
+    if settled and abs(guess["speed"] - 1) >= REMARKABLE_SPEED:
         facts.append(f"{100 * (guess['speed'] - 1):+.1f} % speed")
-    if abs(guess["pitch_cents"]) >= 10:
+    if settled and abs(guess["pitch_cents"]) >= REMARKABLE_CENTS:
         facts.append(f"{guess['pitch_cents']:+.0f} cents")
     return f"{name_of(guess['track'])}  at {clock(guess[where])}  ({', '.join(facts)})"

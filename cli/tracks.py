@@ -1,42 +1,100 @@
 """Commands about tracks: add, identify, list, remove, restore."""
 
-import os
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.given import end, inputs_of, opened, resumable
-from cli.options import DATA, AsJson, Data, FilesFrom, Ids
+from cli.given import end, inputs_of, opened, prepared, resumable
+from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Quiet
 from cli.said import Record, answer_line, bar, clock, name_of, say
 from core.errors import EarprintError
+from core.folder import is_library
 
 if TYPE_CHECKING:
     from core.index import Index, Track
     from core.ingest import Analysis
-    from core.library import Library
+    from core.library import Added, Library
 
-CORES = os.cpu_count() or 1
+STATUSES = ("added", "updated", "known", "failed")  # in the order of the summary
 
 
 def add(
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", show_default=False)] = None,
     files_from: FilesFrom = None,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Files analysed at a time.")] = CORES,
+    jobs: Jobs = CORES,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
     data: Data = DATA,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn recordings: files, and in folders all that have the suffix of an audio file."""
     inputs = inputs_of(paths, files_from)
-    failures = 0
-    with resumable(), opened(data) as library, bar("Adding") as show:
-        for added in library.add(inputs, copy=copy, jobs=jobs, progress=show):
+    report = _Report(quiet, as_json)
+    try:
+        with resumable():
+            prepared(quiet=quiet)
+        with resumable(), bar("Adding", quiet=quiet) as show:
+            for added in _added(data, inputs, copy=copy, jobs=jobs, progress=show):
+                report.say(added)
+    finally:
+        report.end()
+    end(len(report.failures))
+
+
+def _added(data: Path, inputs: list[str], **options: Any) -> "Iterator[Added]":
+    """Yield what becomes of each file. A library is made only when there is something to put into it."""
+    failures = None if is_library(data) else _failures_of(inputs)
+    if failures is not None:
+        yield from failures
+        return
+    with opened(data, make=True) as library:
+        yield from library.add(inputs, **options)
+
+
+def _failures_of(inputs: list[str]) -> "list[Added] | None":
+    """Return why no file of these can be added; None as soon as one can."""
+    from core.ingest import Analysis, Ingest
+    from core.library import Added, audio_files
+    from core.params import Params
+
+    failures = []
+    with Ingest(Params(), jobs=1) as ingest:
+        for path, result in ingest.many(audio_files(inputs)):
+            if isinstance(result, Analysis):
+                return None
+            failures.append(Added(path, "failed", None, str(result)))
+    return failures
+
+
+class _Report:
+    """What is printed while files are added: a line each as they are done, at the end how many of each kind, and the failures last."""
+
+    def __init__(self, quiet: bool, as_json: bool) -> None:
+        self.failures: list[Added] = []
+        self._quiet, self._as_json = quiet, as_json
+        self._count: Counter[str] = Counter()
+
+    def say(self, added: "Added") -> None:
+        self._count[added.status] += 1
+        if added.status == "failed":
+            self.failures.append(added)
+        if self._as_json or (added.status != "failed" and not self._quiet):
             track = added.track and added.track.to_json()
             record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
-            say(as_json, record, f"{added.status:6}  {added.error or added.path}")
-            failures += added.status == "failed"
-    end(failures)
+            say(self._as_json, record, f"{added.status:6}  {added.path}")
+
+    def end(self) -> None:
+        if self._as_json:
+            return
+        if not self._quiet:
+            counts = [f"{self._count[status]:,} {status}" for status in STATUSES if self._count[status]]
+            print(", ".join(counts) or "nothing to add", flush=True)
+        for added in self.failures:
+            print(f"failed  {added.error}", flush=True)
 
 
 def identify(
@@ -48,24 +106,44 @@ def identify(
             min=1, envvar="EARPRINT_FILE_EFFORT", help="Times the usual work that may go into a file that is not recognised. [default: 8]"
         ),
     ] = None,
+    jobs: Jobs = CORES,
     data: Data = DATA,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name the recording that each file was taken from."""
+    """Name the recording that each file was taken from; in folders, of all that have the suffix of an audio file."""
+    from core.ingest import start_ahead
+    from core.loading import load_kernels
+
     inputs = inputs_of(files, files_from)
+    prepared(quiet=quiet)
+    start_ahead(min(jobs, len(inputs)))
+    load_kernels()
     failures = 0
-    with opened(data, readonly=True) as library, bar("Listening") as show:
-        for done, record in enumerate(_answers(library, inputs, effort), 1):
+    with opened(data, readonly=True) as library, bar("Listening", quiet=quiet) as show:
+        from core.library import audio_files
+
+        queries = list(audio_files(inputs))
+        for done, record in enumerate(_answers(library, queries, jobs, effort), 1):
             say(as_json, record, answer_line(record))
             failures += record["error"] is not None
-            show(done, len(inputs))
+            show(done, len(queries))
     end(failures)
 
 
-def _answers(library: "Library", inputs: list[str], effort: float | None) -> Iterator[Record]:
+def _answers(library: "Library", inputs: list[str], jobs: int, effort: float | None) -> Iterator[Record]:
     """Yield the contract's answer for each input, in their order; files are analysed side by side."""
-    for query, (_, analysis) in zip(inputs, library.ingest.many(inputs, query=True), strict=True):
+    loading = Thread(target=_load, args=(library.index,))  # while the first file is analysed
+    loading.start()
+    for query, (_, analysis) in zip(inputs, library.ingest.many(inputs, jobs=jobs, query=True), strict=True):
+        loading.join()
         yield {"query": query} | _answer(library.index, analysis, effort)
+
+
+def _load(index: "Index") -> None:
+    from stream import warm
+
+    warm(index)
 
 
 def _answer(index: "Index", analysis: "Analysis | EarprintError", effort: float | None) -> Record:

@@ -1,10 +1,23 @@
 """Files on the disk: whether they can be read, what to call them, and what it takes to know that something is there."""
 
 import os
+import resource
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import AudioError
+from core.errors import AudioError, StorageError
+
+MAP_SIZE = 1 << 40  # bytes of address space that an index takes; its file grows as needed
+
+
+def check_address_space() -> None:
+    """Raise StorageError when this process may not have the address space that an index takes."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit <= MAP_SIZE:
+        raise StorageError(
+            f"this process may use no more than {limit >> 20:,} MiB of address space, which is too little to map an index into memory: "
+            "lift the limit with `ulimit -v unlimited`, and bound the memory by other means"
+        )
 
 
 def sync(path: Path) -> None:

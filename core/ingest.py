@@ -2,6 +2,8 @@
 
 A worker answers one file at a time through a pipe: paths go in, peaks come out, never PCM. It may die, hang or eat
 memory over a hostile file; that costs this file and this worker. Workers never open the index.
+
+Importing this file is light: what analyses is imported by the workers, which can so be started before anything else (`start_ahead`).
 """
 
 from __future__ import annotations
@@ -22,16 +24,15 @@ from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import numpy as np
-
-from core.audio import AudioFile, Tags
-from core.constellation import MAX_FRAME, Levels, Peaks, reference, sounding_seconds
 from core.disk import check_file, display_name
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
-from core.fingerprinter import Fingerprinter
 from core.params import Params
+
+if TYPE_CHECKING:
+    from core.audio import AudioFile, Tags
+    from core.constellation import Levels, Peaks
 
 T = TypeVar("T")
 
@@ -68,6 +69,9 @@ def analyse(path: str | Path, params: Params, *, name: str | None = None, query:
     Raises AudioError: TooLongError for more than `max_seconds` of sound, or than a constellation holds (108 hours); SilentError when a
     reference has too little to be recognised.
     """
+    from core.audio import AudioFile
+    from core.constellation import MAX_FRAME, sounding_seconds
+
     name = name or display_name(path)
     check_file(path, name)
     with AudioFile(path, name) as audio:
@@ -163,9 +167,18 @@ class Ingest:
     def _start(self) -> _Worker:
         if self._closed:
             raise RuntimeError("this Ingest is closed")
-        worker = _Worker(self._params)
+        worker = _ahead.pop() if _ahead else _Worker()
+        worker.begin(self._params)
         self._workers.add(worker)
         return worker
+
+
+_ahead: list[_Worker] = []  # workers that are started and belong to no Ingest yet
+
+
+def start_ahead(count: int) -> None:
+    """Start workers for the next Ingest: they load their libraries while this process loads its own."""
+    _ahead.extend(_Worker() for _ in range(count))
 
 
 class Question(NamedTuple):
@@ -180,12 +193,17 @@ class Question(NamedTuple):
 class _Worker:
     """A process that analyses one file after the other."""
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self) -> None:
         spawn = multiprocessing.get_context("spawn")  # a fork would inherit the index and other threads' locks
         self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_work, args=(theirs, params), daemon=True)
+        self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()  # so that our end notices when the process dies
+
+    def begin(self, params: Params) -> None:
+        """Say with which numbers to analyse; once, before the first question. A worker that has died says so when it is asked."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._pipe.send(params)
 
     def alive(self) -> bool:
         return self._process.is_alive()
@@ -206,15 +224,24 @@ class _Worker:
         self._process.join()
 
 
-def _work(pipe: Connection, params: Params) -> None:
+def _work(pipe: Connection) -> None:
     """A worker's life: it ends when the other end of the pipe is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     _limit(resource.RLIMIT_AS, WORKER_BYTES)
     _limit(resource.RLIMIT_CORE, 0)  # a crash over a hostile file shall not fill the disk
     _limit(resource.RLIMIT_FSIZE, WRITTEN_BYTES)
     with suppress(EOFError, BrokenPipeError):
+        _load()
+        params = pipe.recv()
         while True:
             pipe.send(_answer(pipe.recv(), params))
+
+
+def _load() -> None:
+    """Import what the first question would have to wait for."""
+    from core.loading import load_kernels
+
+    load_kernels()
 
 
 def _limit(kind: int, value: int) -> None:
@@ -240,6 +267,11 @@ def _next(pending: deque[tuple[str, Future[T]]]) -> tuple[str, T]:
 
 def _fingerprint(audio: AudioFile, params: Params, query: bool, max_seconds: float) -> tuple[Peaks, Levels | None, float]:
     """(peaks, levels of a query, seconds). Counted as it is decoded: what a file says of its length may be a lie."""
+    import numpy as np
+
+    from core.constellation import reference
+    from core.fingerprinter import Fingerprinter
+
     printer = Fingerprinter(params, audio.sample_rate, round(STEP_SECONDS / params.frame_seconds))
     peaks, levels, samples = [], [], 0
     for block in chain(audio.blocks(), [None]):

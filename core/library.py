@@ -24,7 +24,7 @@ from core.check import Problem
 from core.constellation import Peaks
 from core.disk import check_file, display_name
 from core.duplicates import copies
-from core.errors import AudioError, EarprintError, StorageError
+from core.errors import AudioError, EarprintError, SilentError, StorageError
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
@@ -131,7 +131,7 @@ class Library:
         try:
             with self.writing():
                 return self._add_upload(str(temp_path), filename, max_seconds)
-        except AudioError as error:
+        except (AudioError, SilentError) as error:
             return Added(filename, "failed", None, str(error))
         finally:
             Path(temp_path).unlink(missing_ok=True)

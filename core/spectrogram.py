@@ -51,9 +51,9 @@ def _windows(pcm: Pcm, n_fft: int, hop: int) -> Pcm:
 def mel_power(windowed: Pcm, bank: "MelBank") -> Frames:
     """windowed: float32 [t, n_fft]. Returns the power in each mel band, float32 [t, n_mels]
     (as `librosa.feature.melspectrogram(center=False, norm=None)` has it)."""
-    from scipy.fft import rfft  # slow to import, and who only reads an index needs none
+    from core.fourier import rfft  # slow to import, and reading an index needs none
 
-    power: Frames = _banded_power(rfft(windowed, axis=1).view(np.float32), *bank)
+    power: Frames = _banded_power(rfft(windowed).view(np.float32), *bank)
     return power
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import lmdb
 
-from core.disk import sync
+from core.disk import MAP_SIZE, check_address_space, sync
 from core.errors import StorageError
 
-MAP_SIZE = 1 << 40  # bytes of address space; the file grows as needed
 MAX_READERS = 512  # threads that read at a time, of all processes
 LOCK_BYTES = 9 * 4096  # of the table that so many readers need: 64 bytes each, and a header
 DAMAGE = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.VersionMismatchError)
@@ -87,10 +86,13 @@ class Storage:
         except lmdb.Error as error:
             if isinstance(error, NO_ROOM) or os.strerror(errno.EIO) in str(error):
                 raise StorageError(f"the index in {self.path} cannot be written ({error}): {ADVICE}") from error
+            if os.strerror(errno.EROFS) in str(error):
+                raise StorageError(f"the index in {self.path} cannot be changed: its file system may only be read") from error
             raise
 
 
 def _open(path: Path, names: int, readonly: bool) -> Any:
+    check_address_space()
     try:
         return lmdb.open(str(path), map_size=MAP_SIZE, max_dbs=names, max_readers=MAX_READERS, readonly=readonly)
     except lmdb.ReadonlyError as error:  # who only reads has to write into the table of readers, too

@@ -36,7 +36,8 @@ READY_SECONDS = 300.0  # that it may take, on a busy machine
 def serving(data: Path, port: int = 0, **changes: Any) -> Iterator[str]:
     """The address of a server of the library in `data`, on any port that is free or on this one, with other settings than usual."""
     app = create_app(Settings(data=data, **changes))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="websockets-sansio")
+    options: dict[str, Any] = {"log_level": "error", "ws": "websockets-sansio", "root_path": changes.get("root_path", "")}
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stream.events import End, Guesses, Lost, Match
     from stream.matcher import Event, Matcher
     from stream.protocol import Session
-    from stream.recognizer import Answer, Recognizer, identify, recognize
+    from stream.recognizer import Answer, Recognizer, identify, recognize, warm
     from stream.sight import Seen
 
 _HOME = {
@@ -29,6 +29,7 @@ _HOME = {
     "Session": "protocol",
     "identify": "recognizer",
     "recognize": "recognizer",
+    "warm": "recognizer",
 }
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Session",
     "identify",
     "recognize",
+    "warm",
 ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FILE_LOOK = 108  # frames from a look to the next in a file: 2.5 s
 FILE_WARPS = 4  # tried at each
 FILE_EFFORT = 8.0  # times the postings that a listener's look may read, at the end of a file of which nothing is sure
+WARM_FRAMES, WARM_TRACKS = 216, 10  # frames of the question that is asked to load everything, and where a track for it is looked for
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,17 @@ def identify(index: Index, analysis: "Analysis", effort: float = FILE_EFFORT) ->
     assert analysis.levels is not None, "an analysis made for a query"
     matcher = Matcher(index, FILE_LOOK, FILE_WARPS, effort=effort)
     return _answer(matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration))
+
+
+def warm(index: Index) -> None:
+    """Load what answers by asking for the beginning of a track, so that the first question has not to wait for it."""
+    peaks = next((some for id in range(1, WARM_TRACKS) if len(some := index.constellation(id))), None)
+    if peaks is None:
+        return
+    peaks = peaks[peaks["frame"] < WARM_FRAMES]
+    levels = np.zeros((WARM_FRAMES, index.params.n_mels), np.int8)
+    levels[peaks["frame"], peaks["band"]] = np.minimum(peaks["strength"], np.iinfo(np.int8).max)
+    Matcher(index, FILE_LOOK, FILE_WARPS).finish(peaks, levels, WARM_FRAMES, WARM_FRAMES * index.params.frame_seconds)
 
 
 def _answer(events: list[Event]) -> Answer:

@@ -15,6 +15,15 @@ SECONDS = 20
 PATIENCE_MS = 30_000  # with the browser, for a busy machine
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled():
+    """The engine, so that no command that a test runs says that it has to be prepared first."""
+    from stream.prepare import is_prepared, prepare
+
+    if not is_prepared():
+        prepare()
+
+
 @pytest.fixture(scope="session")
 def music(tmp_path_factory):
     """Paths of tagged audio files, in order."""

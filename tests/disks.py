@@ -34,3 +34,8 @@ def fill(folder, leave=0):
             file.flush()
         except OSError:  # full already
             pass
+
+
+def freeze(folder):
+    """Make the disk one that may only be read."""
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)

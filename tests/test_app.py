@@ -37,6 +37,14 @@ def test_a_bad_environment_is_said_at_the_start(monkeypatch):
         pass
 
 
+def test_a_misspelt_variable_is_said_at_the_start(monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("EARPRINT_DATA", str(tmp_path))
+    monkeypatch.setenv("EARPRINT_PRIVAT", "1")
+    with TestClient(create_app()):
+        pass
+    assert "did you mean EARPRINT_PRIVATE?" in caplog.text
+
+
 def test_a_library_can_be_opened_again(tmp_path):
     for _ in range(2):
         with TestClient(create_app(Settings(data=tmp_path))) as client:

@@ -10,6 +10,7 @@ import time
 from itertools import pairwise
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from served import running
 from websockets.exceptions import InvalidStatus
@@ -19,7 +20,8 @@ from websockets.sync.server import serve as serve_websocket
 from core.audio import AudioFile
 from core.errors import EarprintError
 from stream import protocol
-from web.client import cut, listen, s16le
+from web import client
+from web.client import UnreachableError, cut, listen, s16le, websocket_url
 from web.live import LATE_SECONDS
 from web.settings import Settings
 
@@ -187,6 +189,113 @@ def test_a_server_that_leaves():
         port = server.socket.getsockname()[1]
         with pytest.raises(EarprintError, match="left before the end: restart"):
             events(f"ws://127.0.0.1:{port}/", [bytes(1000)], 8000)
+
+
+def ending(code=1012, reason="the server restarts"):
+    """A server that takes some sound, says that this is the end though it was not told to stop, and closes."""
+
+    def hear(connection):
+        connection.recv(), connection.recv()
+        connection.send(json.dumps({"type": "end", "elapsed": 1.0, "match": None, "guesses": [], "absent": 1.0}))
+        connection.close(code, reason)
+
+    return hear
+
+
+def endless():
+    """A live source: there is always more."""
+    while True:
+        time.sleep(0.01)
+        yield bytes(2 * 800)
+
+
+def test_a_server_that_ends_before_the_sound_does_has_left():
+    with serve_websocket(ending(), "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        with pytest.raises(UnreachableError, match="left before the end: the server restarts"):
+            events(f"ws://127.0.0.1:{port}/", endless(), 8000)
+
+
+def test_a_server_that_leaves_is_found_while_the_source_gives_nothing():
+    silent = threading.Event()
+
+    def source():
+        yield bytes(2 * 8000)
+        silent.wait()
+
+    try:
+        with serve_websocket(ending(), "127.0.0.1", 0) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with pytest.raises(UnreachableError, match="left"):
+                events(f"ws://127.0.0.1:{server.socket.getsockname()[1]}/", source(), 8000)
+    finally:
+        silent.set()
+
+
+def test_reconnecting_goes_on_where_the_sound_is(monkeypatch):
+    """The second connection hears what the first did not, and its times count from the beginning of the sound."""
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
+    sessions = []
+
+    def hear(connection):
+        sessions.append(0)
+        if len(sessions) == 1:
+            return ending()(connection)
+        for message in connection:
+            if isinstance(message, bytes):
+                sessions[1] += len(message)
+            elif "stop" in message:
+                guess = {"track": {}, "offset": 10.0, "speed": 2.0}
+                end = {"type": "end", "elapsed": sessions[1] / 16_000, "match": guess, "guesses": [guess], "absent": 0.0}
+                return connection.send(json.dumps(end))
+
+    def source():
+        yield bytes(16_000)
+        while len(sessions) < 2:
+            time.sleep(0.01)
+            yield b""
+        yield bytes(3 * 16_000)
+
+    lost = []
+    with serve_websocket(hear, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
+        (end,) = events(url, source(), 8000, on_lost=lambda error, pause: lost.append(str(error)))
+    assert lost == ["the server left before the end: the server restarts"]
+    assert sessions == [0, 3 * 16_000]
+    assert end["elapsed"] == 4.0
+    assert end["match"]["offset"] == end["guesses"][0]["offset"] == 10.0 - 2.0 * 1.0
+
+
+def test_a_refusal_is_not_tried_again(url):
+    with pytest.raises(EarprintError, match="unsupported_rate"):
+        events(url, [bytes(1000)], 96, on_lost=lambda *_: pytest.fail("it was tried again"))
+
+
+def test_channels_are_told(url, music):
+    blocks, sample_rate = sound(music[1])
+    stereo = [np.repeat(np.frombuffer(block, "<i2"), 2).tobytes() for block in blocks]
+    heard = events(url, stereo, sample_rate, channels=2)
+    assert heard[-1]["match"]["track"]["filename"] == music[1].name
+    assert heard[-1]["elapsed"] == pytest.approx(sum(map(len, blocks)) / 2 / sample_rate)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http://host", "ws://host/listen"),
+        ("http://host:8000/", "ws://host:8000/listen"),
+        ("https://host/earprint/", "wss://host/earprint/listen"),
+        ("http://host/listen", "ws://host/listen"),
+        ("ws://host:1", "ws://host:1/listen"),
+        ("wss://host/listen", "wss://host/listen"),
+        ("ws://host/elsewhere", "ws://host/elsewhere"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_the_address_of_a_page_is_understood(given, meant):
+    assert websocket_url(given) == meant
 
 
 def test_a_server_that_stops_says_restart(data, tmp_path):

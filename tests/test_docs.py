@@ -6,9 +6,9 @@ from pathlib import Path
 import core
 import stream
 import stream.protocol
+from cli.app import app
 from core.evidence import Guess
 from core.tracks import SORTS, Track
-from earprint import app
 from web.errors import CODE, STATUS_CODE
 from web.openapi import PATHS
 

@@ -12,15 +12,19 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 
 from core.audio import AudioFile
 from core.demo import demo_track, write_audio
 from core.library import Library
+from tests.disks import freeze, full_disk
 from web.client import s16le
+from web.settings import as_markdown
 
 PROGRAM = Path(sys.executable).with_name("earprint")
 TRACK_FIELDS = {"id", "title", "artist", "album", "duration", "filename", "added"}
@@ -89,8 +93,32 @@ class TestAdd:
         shutil.copy(music[0], tmp_path / "a.flac")
         (tmp_path / "cover.jpg").write_bytes(b"no sound")
         done = run("add", tmp_path, "--jobs", 1, "--data", tmp_path / "data")
-        assert done.stdout.decode().split() == ["added", str(tmp_path / "a.flac")]
+        assert done.stdout.decode().splitlines() == [f"added   {tmp_path / 'a.flac'}", "1 added"]
         assert done.returncode == 0
+
+    def test_sums_up_with_the_failures_last(self, music, tmp_path):
+        (tmp_path / "broken.flac").write_bytes(b"no sound")
+        done = run("add", tmp_path / "broken.flac", music[0], music[0], music[1], "-j", 1, "--data", tmp_path / "data")
+        *files, summary, failure = done.stdout.decode().splitlines()
+        assert [line.split()[0] for line in files] == ["added", "known", "added"]
+        assert summary == "2 added, 1 known, 1 failed"
+        assert failure.startswith("failed  ")
+        assert "broken.flac" in failure
+        assert done.returncode == 1
+
+    def test_quietly_says_only_what_failed(self, music, tmp_path):
+        (tmp_path / "broken.flac").write_bytes(b"no sound")
+        done = run("add", music[0], tmp_path / "broken.flac", "-q", "--data", tmp_path / "data")
+        assert [line.split()[0] for line in done.stdout.decode().splitlines()] == ["failed"]
+        assert run("add", music[0], "--quiet", "--data", tmp_path / "data").stdout == b""
+
+    def test_that_adds_nothing_makes_nothing(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("not music")
+        for inputs in (["missing.wav"], [tmp_path / "notes.txt"], [tmp_path]):
+            done = run("add", *inputs, "--data", tmp_path / "data" / "below")
+            assert done.stdout.decode().splitlines()
+            assert done.returncode == (inputs != [tmp_path])
+            assert not (tmp_path / "data").exists()
 
 
 class TestIdentify:
@@ -123,6 +151,15 @@ class TestIdentify:
         done = run("identify", "--files-from", "-", "--json", "--data", data, stdin=f"\n{path}\n".encode())
         assert [line["query"] for line in lines(done)] == [path]
         assert done.returncode == 0
+
+    def test_looks_into_folders(self, data, music, tmp_path):
+        (tmp_path / "notes.txt").write_text("not music")
+        (tmp_path / "below").mkdir()
+        for name, song in (("a.flac", music[1]), ("below/b.flac", music[0])):
+            shutil.copy(song, tmp_path / name)
+        done = run("identify", tmp_path, "-q", "-j", 1, "--json", "--data", data)
+        assert [line["query"] for line in lines(done)] == [str(tmp_path / "a.flac"), str(tmp_path / "below" / "b.flac")]
+        assert [line["match"]["track"]["filename"] for line in lines(done)] == [music[1].name, music[0].name]
 
     def test_prints_a_readable_line(self, data, music):
         with AudioFile(music[0]) as audio:
@@ -191,6 +228,79 @@ class TestLibrary:
         done = run("stats", env=os.environ | {"EARPRINT_DATA": str(data)})
         assert done.returncode == 0
 
+    def test_the_folder_is_data_where_that_is_a_library_and_else_the_users_own(self, data, music, tmp_path):
+        home = without_data() | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "share")}
+        assert str(tmp_path / "share" / "earprint") in complaint(run("stats", env=home, cwd=data.parent))
+        (tmp_path / "here" / "data").mkdir(parents=True)  # a folder of that name is not yet a library
+        run("add", music[0], env=home, cwd=tmp_path / "here")
+        assert b"1 tracks" in run("stats", env=home, cwd=tmp_path).stdout
+        shutil.copytree(data, tmp_path / "here" / "data", dirs_exist_ok=True)
+        assert f"{len(music)} tracks".encode() in run("stats", env=home, cwd=tmp_path / "here").stdout
+
+    def test_folders_are_named_absolutely(self, tmp_path):
+        assert str(tmp_path / "nowhere") in complaint(run("stats", "--data", "nowhere", cwd=tmp_path))
+
+
+def without_data():
+    return {name: value for name, value in os.environ.items() if name != "EARPRINT_DATA"}
+
+
+class TestTheProgram:
+    def test_version(self):
+        assert run("--version").stdout.decode() == f"earprint {version('earprint')}\n"
+
+    def test_short_help(self):
+        assert run("-h").stdout == run("--help").stdout
+        assert run("add", "-h").stdout == run("add", "--help").stdout
+
+    def test_completes_commands(self):
+        asked = {"_EARPRINT_COMPLETE": "complete_bash", "COMP_WORDS": "earprint id", "COMP_CWORD": "1"}
+        assert run(env=os.environ | asked).stdout.decode().split() == ["identify"]
+
+    def test_lists_settings(self):
+        done = run("settings", "--json", env=os.environ | {"EARPRINT_LISTENERS": "7", "EARPRINT_LISTENER": "8"})
+        rows = {line["name"]: line for line in lines(done)}
+        assert (rows["EARPRINT_LISTENERS"]["value"], rows["EARPRINT_LISTENERS"]["default"]) == ("7", "200")
+        assert complaint(done).endswith("did you mean EARPRINT_LISTENERS?")
+        assert run("settings", "--markdown").stdout.decode() == as_markdown()
+
+
+class TestSurroundings:
+    """What is wrong with the machine is one sentence, and no traceback."""
+
+    @pytest.mark.parametrize("command", [["tracks"], ["--help"], ["stats", "--json"], ["settings"]])
+    def test_output_that_cannot_be_written(self, data, command):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([PROGRAM, *command], stdout=full, stderr=subprocess.PIPE, env=os.environ | {"EARPRINT_DATA": str(data)})
+        assert "No space left" in complaint(done)
+        assert done.returncode == 1
+
+    def test_a_reader_that_has_read_enough(self, data):
+        with subprocess.Popen([PROGRAM, "tracks", "--data", data], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+            done.stdout.close()
+            assert done.stderr.read() == b""
+
+    @pytest.mark.parametrize("megabytes", [150, 4_000])
+    @pytest.mark.parametrize("command", [["stats"], ["add", "MUSIC"], ["serve"]])
+    def test_too_little_memory(self, data, music, command, megabytes):
+        arguments = [str(music[0]) if it == "MUSIC" else it for it in command]
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20,) * 2)  # noqa: E731
+        done = run(*arguments, "--data", data, preexec_fn=limit)
+        assert "ulimit -v unlimited" in complaint(done)
+        assert done.returncode == 1
+
+
+    def test_a_disk_that_may_only_be_read(self, data, music, unknown, tmp_path):
+        with full_disk(tmp_path / "disk", "64m") as disk:
+            shutil.copytree(data, disk / "data")
+            freeze(disk)
+            assert run("identify", music[0], "--data", disk / "data").returncode == 0
+            for command in (["add", unknown], ["remove", 1], ["rebuild"], ["serve", "--port", 0]):
+                done = run(*command, "--data", disk / "data")
+                assert "may only be read" in complaint(done)
+                assert done.returncode == 1
+            assert "Read-only file system" in complaint(run("add", unknown, "--data", disk / "new"))
+
 
 class TestWrongUse:
     @pytest.mark.parametrize("line", ["add", "identify", "remove", "remove x", "listen --rate 1", "sing"])
@@ -205,10 +315,17 @@ class TestWrongUse:
         assert done.returncode == 1
         assert not list(tmp_path.iterdir())
 
-    @pytest.mark.parametrize("command", [["stats"], ["add", "x.wav"], ["serve"]])
-    def test_data_that_is_a_file(self, command, tmp_path):
-        (tmp_path / "data").write_text("")
+    @pytest.mark.parametrize("command", [["remove", "1"], ["restore", "1"], ["rebuild"], ["stats"], ["check"], ["tracks"]])
+    def test_a_missing_library_is_not_made(self, command, tmp_path):
         done = run(*command, "--data", tmp_path / "data")
+        assert str(tmp_path / "data") in complaint(done)
+        assert done.returncode == 1
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("command", [["stats"], ["add", "MUSIC"], ["serve"]])
+    def test_data_that_is_a_file(self, command, music, tmp_path):
+        (tmp_path / "data").write_text("")
+        done = run(*(str(music[0]) if it == "MUSIC" else it for it in command), "--data", tmp_path / "data")
         assert str(tmp_path / "data") in complaint(done)
         assert done.returncode == 1
 
@@ -244,11 +361,14 @@ class TestServe:
             url = f"ws://{address}/listen"
             file = lines(run("listen", music[3], "--url", url, "--json"))
             pipe = lines(run("listen", "-", "--rate", rate, "--url", url, "--json", stdin=raw))
-            readable = run("listen", music[3], "--url", url).stdout.decode()
+            readable = run("listen", music[3], "--url", f"http://{address}").stdout.decode()
+            stereo = np.repeat(np.frombuffer(raw, "<i2"), 2).tobytes()
+            both = lines(run("listen", "--rate", rate, "--channels", 2, "--url", f"http://{address}/", "--json", stdin=stereo))
         assert [file[0]["type"], file[-1]["type"]] == ["ready", "end"]
         assert file[-1]["match"]["track"]["filename"] == music[3].name
         assert [event["type"] for event in file].count("match") == 1
         assert pipe[-1] == file[-1]
+        assert both[-1]["match"]["track"] == file[-1]["match"]["track"]
         assert f"  end      {file[-1]['match']['track']['title']}" in readable
 
     def test_several_workers(self, data):
@@ -278,6 +398,26 @@ class TestServe:
             done = run("serve", "--port", taken.getsockname()[1], "--data", data)
         assert "in use" in complaint(done)
         assert done.returncode == 1
+
+    def test_a_server_that_stops_before_the_sound_ends(self, data):
+        with serving(data) as address:
+            command = [PROGRAM, "listen", "--url", f"http://{address}", "--json"]
+            listening = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            listening.stdin.write(bytes(100_000))
+            listening.stdin.flush()
+            assert json.loads(listening.stdout.readline())["type"] == "ready"
+        with listening:  # whose stdin is still open
+            assert listening.wait(PATIENCE) == 1
+            assert "the server left before the end" in listening.stderr.read().decode()
+
+    def test_misspelt_settings_are_told(self, data):
+        command = [PROGRAM, "serve", "--port", "0", "--json", "--data", str(data)]
+        environment = os.environ | {"EARPRINT_PRIVAT": "1"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, preexec_fn=hear_ctrl_c) as server:
+            server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            _, errors = server.communicate(timeout=PATIENCE)
+        assert errors.decode() == "earprint: EARPRINT_PRIVAT is no setting and has no effect; did you mean EARPRINT_PRIVATE?\n"
 
     def test_nobody_listens(self, music):
         with socket.create_server(("127.0.0.1", 0)) as free:

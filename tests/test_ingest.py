@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from core import ingest
-from core.audio import Tags
+from core import constellation, ingest
+from core.audio import AudioFile, Tags
 from core.constellation import PEAK
 from core.demo import demo_names, demo_track, write_audio
 from core.errors import AudioError, SilentError, TooLongError
@@ -42,7 +42,7 @@ def same(a, b):
 def test_a_reference_is_what_the_fingerprinter_finds(songs):
     heard = analyse(songs[0], PARAMS)
     printer = Fingerprinter(PARAMS, RATE)
-    with ingest.AudioFile(songs[0]) as audio:
+    with AudioFile(songs[0]) as audio:
         peaks = np.concatenate([*map(printer.feed, audio.blocks()), printer.finish()])
     np.testing.assert_array_equal(heard.peaks, peaks[peaks["rank"] < PARAMS.reference_rank])
     assert heard.peaks.dtype == PEAK
@@ -54,7 +54,7 @@ def test_a_reference_is_what_the_fingerprinter_finds(songs):
 
 
 def test_more_sound_than_a_constellation_holds_is_refused(songs, monkeypatch):
-    monkeypatch.setattr(ingest, "MAX_FRAME", 100)
+    monkeypatch.setattr(constellation, "MAX_FRAME", 100)
     with pytest.raises(TooLongError, match=r"0\.flac: more than 0\.00064\d* hours of sound"):
         analyse(songs[0], PARAMS)
 
@@ -117,9 +117,9 @@ def deadly(path, params, **_):
 work = ingest._work
 
 
-def deadly_work(pipe, params):
+def deadly_work(pipe):
     ingest.analyse = deadly
-    work(pipe, params)
+    work(pipe)
 
 
 @pytest.fixture
@@ -136,6 +136,25 @@ def test_a_worker_that_dies_costs_one_file(victims):
     second = victims.one("fine")
     assert second != first
     assert victims.one("fine") == second
+
+
+def test_workers_that_are_started_ahead_are_taken_first(tmp_path):
+    ingest.start_ahead(1)
+    (ahead,) = ingest._ahead
+    with Ingest(PARAMS, jobs=1) as pool:
+        with pytest.raises(AudioError, match="no such file"):
+            pool.one(tmp_path / "missing.wav")
+        assert ingest._ahead == []
+        assert pool._workers == {ahead}
+
+
+def test_a_worker_that_died_before_it_was_taken_costs_one_file(tmp_path):
+    ingest.start_ahead(1)
+    ingest._ahead[0].kill()
+    with Ingest(PARAMS, jobs=1) as pool:
+        for reason in ("the decoder crashed", "no such file"):
+            with pytest.raises(AudioError, match=reason):
+                pool.one(tmp_path / "missing.wav")
 
 
 def test_a_crash_among_many_costs_one_file(victims):

@@ -5,10 +5,11 @@ import shutil
 import time
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from core.demo import demo_names, write_demo
+from core.demo import demo_names, write_audio, write_demo
 from core.errors import StorageError
 from tests.described import DescribedClient
 from tests.disks import fill, full_disk
@@ -226,6 +227,33 @@ def test_bad_uploads(client):
     assert error(client.post("/upload", files={"sound": ("a.wav", b"1")}), 400) == "no_file"
     assert error(client.post("/upload", files={"file": ("a.wav", bytes(10_000_001))}), 413) == "too_large"
     assert not list((client.folder / "incoming").iterdir())
+
+
+def test_a_silent_file_fails_alone(client, new_song, music, tmp_path):
+    silence = write_audio(tmp_path / "silence.wav", np.zeros(48_000, np.float32), 16_000)
+    paths = [silence, new_song, music[0]]
+    answer = client.post("/upload", files=[("file", (path.name, path.read_bytes())) for path in paths])
+    assert answer.status_code == 200
+    answer = answer.json()
+    assert [track["filename"] for track in answer["added"]] == [new_song.name]
+    assert [track["filename"] for track in answer["known"]] == [music[0].name]
+    assert [failed["name"] for failed in answer["failed"]] == ["silence.wav"]
+    assert "less than 1 s of sound" in answer["failed"][0]["error"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/upload"])
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+def test_a_file_in_another_field_is_no_file_whatever_its_size(client, path, size):
+    response = client.post(path, files={"audio": ("a.wav", bytes(size))})
+    assert error(response, 400) == "no_file"
+    assert "'audio'" in response.json()["error"]["message"]
+    assert "named file" in response.json()["error"]["message"]
+
+
+def test_listen_without_an_upgrade(client):
+    response = client.get("/listen")
+    assert error(response, 426) == "upgrade_required"
+    assert response.headers["upgrade"] == "websocket"
 
 
 def test_demo(client, music, monkeypatch):

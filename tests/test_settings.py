@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import EarprintError
-from web.settings import Settings
+from core.folder import usual_folder
+from web.settings import Settings, as_markdown, misspelt
 
 TOKEN = "correct-horse-battery"
 
@@ -14,7 +15,7 @@ TOKEN = "correct-horse-battery"
 def test_defaults():
     settings = Settings.from_env({})
     assert settings == Settings()
-    assert settings.data == Path("data")
+    assert settings.data == usual_folder()
     assert settings.upload_bytes == 200_000_000
     assert not settings.keep_queries
 
@@ -27,6 +28,7 @@ def test_all_can_be_set():
             "EARPRINT_PRIVATE": "on",
             "EARPRINT_HOSTS": "Music.example.org, nas.example",
             "EARPRINT_PROXIES": "10.0.0.1, 192.168.0.0/16",
+            "EARPRINT_ROOT_PATH": "/music/earprint/",
             "EARPRINT_REQUESTS_PER_MINUTE": "100",
             "EARPRINT_WORK_PER_MINUTE": "10",
             "EARPRINT_ADDRESS_LISTENERS": "3",
@@ -60,6 +62,7 @@ def test_all_can_be_set():
         origins=frozenset({"https://example.org", "http://localhost:3000"}),
         hosts=frozenset({"music.example.org", "nas.example"}),
         proxies=frozenset({"10.0.0.1/32", "192.168.0.0/16"}),
+        root_path="/music/earprint",
         requests_per_minute=100,
         work_per_minute=10,
         listeners=7,
@@ -91,6 +94,8 @@ def test_an_empty_variable_counts_as_absent():
         ("EARPRINT_HOSTS", "https://example.org"),
         ("EARPRINT_HOSTS", "example.org:8000"),
         ("EARPRINT_PROXIES", "proxy.example"),
+        ("EARPRINT_ROOT_PATH", "earprint"),
+        ("EARPRINT_ROOT_PATH", "/a b"),
         ("EARPRINT_SAMPLE_RATE", "4000"),
         ("EARPRINT_LOG", "debug"),
     ],
@@ -134,3 +139,22 @@ def test_every_setting_is_documented():
     for setting in fields(Settings):
         assert setting.metadata["name"].startswith("EARPRINT_")
         assert len(setting.metadata["meaning"]) > 20
+    assert (Path(__file__).parent.parent / "docs" / "settings.md").read_text() == as_markdown()
+
+
+def test_a_misspelt_name_is_told_with_the_one_that_was_meant():
+    (privat, zzz) = misspelt({"EARPRINT_PRIVAT": "1", "EARPRINT_ZZZ": "", "EARPRINT_PRIVATE": "1", "OTHER": "1", "EARPRINT_LOG": ""})
+    assert privat == "EARPRINT_PRIVAT is no setting and has no effect; did you mean EARPRINT_PRIVATE?"
+    assert zzz == "EARPRINT_ZZZ is no setting and has no effect; `earprint settings` lists all"
+    assert misspelt({"EARPRINT_listeners": "1"}) == ["EARPRINT_listeners is no setting and has no effect; did you mean EARPRINT_LISTENERS?"]
+
+
+def test_what_kubernetes_sets_is_no_mistake():
+    assert misspelt({"EARPRINT_PORT": "tcp://10.0.0.1:80", "EARPRINT_PORT_80_TCP": "x", "EARPRINT_SERVICE_HOST": "10.0.0.1"}) == []
+
+
+def test_values_in_force_are_shown_but_never_the_token():
+    rows = {row.name: row for row in Settings(token=TOKEN, private=True, hosts=frozenset({"b", "a"})).rows()}
+    assert len(rows) == len(fields(Settings))
+    assert [rows[f"EARPRINT_{name}"].value for name in ("TOKEN", "PRIVATE", "HOSTS", "LISTENERS")] == ["(set)", "1", "a,b", "200"]
+    assert rows["EARPRINT_PRIVATE"].default == "0"

@@ -29,7 +29,7 @@ from web.logs import Logged
 from web.metrics import Metrics
 from web.monitor import watch
 from web.routes import ROUTES, SMALLER
-from web.settings import Settings
+from web.settings import Settings, misspelt
 from web.sharing import Shared
 from web.turns import Turns
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The application. Without `settings` the environment is read when it starts, not when it is made."""
 
     def lifespan(app: Starlette) -> AbstractAsyncContextManager[dict[str, Any]]:
-        return _lifespan(settings or Settings.from_env())
+        return _lifespan(settings or _from_environment())
 
     routes = [
         *ROUTES,
@@ -68,6 +68,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     ]
     middleware = [Middleware(layer) for layer in (Headed, Shared, Logged, Guard)]
     return Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS, lifespan=lifespan)
+
+
+def _from_environment() -> Settings:
+    for sentence in misspelt():
+        logger.warning(sentence)
+    return Settings.from_env()
 
 
 @asynccontextmanager

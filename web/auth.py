@@ -64,13 +64,18 @@ def is_member(connection: HTTPConnection, keys: Keys) -> bool:
 
 def is_open(connection: HTTPConnection, settings: Settings) -> bool:
     """Whether this needs no token, even where one is set. What is not named here needs it."""
-    scope = connection.scope
-    path, method = scope["path"].removeprefix(scope.get("root_path", "")), scope.get("method", "GET")
+    path, method = path_of(connection), connection.scope.get("method", "GET")
     if path in (*OPEN, PAGE) or path.startswith(FILES):
         return True
     if path in ASKING or (method in READING and path not in INNER):
         return not settings.private
     return False
+
+
+def path_of(connection: HTTPConnection) -> str:
+    """Return the path below the one at which a proxy serves us."""
+    path: str = connection.scope["path"]
+    return path.removeprefix(connection.scope.get("root_path", ""))
 
 
 def unauthorized(code: str, message: str) -> ApiError:

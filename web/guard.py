@@ -5,7 +5,7 @@ import math
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web.auth import FILES, READING, is_member, is_open, unauthorized
+from web.auth import FILES, READING, is_member, is_open, path_of, unauthorized
 from web.errors import ApiError
 from web.limits import client_of
 from web.sites import foreign, known_host
@@ -52,14 +52,14 @@ def _member(connection: HTTPConnection) -> bool:
         _count(connection, costly=True)
         raise
     if not (member and keys.needed):
-        _count(connection, costly=connection.scope["path"] in WORK)
+        _count(connection, costly=path_of(connection) in WORK)
     return member
 
 
 def _count(connection: HTTPConnection, *, costly: bool) -> None:
     """Raises ApiError for an address that asks for too much. A page's files cost nothing; a token that is tried on one does."""
     address, state = client_of(connection), connection.state
-    if address is None or (connection.scope["path"].startswith(FILES) and not costly):
+    if address is None or (path_of(connection).startswith(FILES) and not costly):
         return
     seconds = state.requests.wait(address) or (costly and state.work.wait(address))
     if seconds:

@@ -234,6 +234,9 @@ PATHS: Json = {
         )
     },
     "/logout": {"post": _call("Takes the cookie back.", None, good=("303",))},
+    "/listen": {
+        "get": _call("The WebSocket: see docs/protocol.md.", None, good=("101",), errors={"426": "It is no handshake of a WebSocket."})
+    },
     "/stats": {"get": _call("How much there is.", _json(_ref("Stats")))},
     "/openapi.json": {"get": _call("This description.", _json({"type": "object"}))},
     "/health": {"get": _call("That the server runs.", _json(_ref("Health")))},

@@ -1,7 +1,5 @@
 """The page, what operators ask, and the table of all routes. Handlers receive, call the library in a thread, send."""
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from starlette.templating import Jinja2Templates
 
 from core.audiostore import AUDIO_SUFFIXES
 from core.library import Library
+from core.version import version
 from web import files, tracks
 from web.errors import ApiError
 from web.help import examples
@@ -55,7 +54,8 @@ def _context(library: Library, query: tracks.Query, access: str) -> dict[str, An
 def _server(request: Request) -> dict[str, Any]:
     """What the page says of this server, whatever is in its library."""
     return {
-        "version": _version(),
+        "version": version(),
+        "ready": request.state.warm.is_set(),
         "modules": MODULES,
         "suffixes": SUFFIXES,
         "demo_tracks": files.DEMO_TRACKS,
@@ -64,19 +64,17 @@ def _server(request: Request) -> dict[str, Any]:
     }
 
 
-def _version() -> str:
-    try:
-        return package_version("earprint")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "development"
-
-
 async def stats(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(request.state.library.index.stats))
 
 
 async def openapi(request: Request) -> Response:
-    return JSONResponse(description(_version(), str(request.base_url)))
+    return JSONResponse(description(version(), str(request.base_url)))
+
+
+async def no_upgrade(request: Request) -> Response:
+    """Answer a plain request for /listen."""
+    raise ApiError(426, "upgrade_required", "connect to /listen with a WebSocket", {"Upgrade": "websocket", "Connection": "Upgrade"})
 
 
 async def health(request: Request) -> Response:
@@ -106,6 +104,7 @@ ROUTES = [
     Route("/login", login, methods=["POST"]),
     Route("/logout", logout, methods=["POST"]),
     Route("/demo", files.demo, methods=["POST"]),
+    Route("/listen", no_upgrade),  # the WebSocket has a route of its own
     Route("/stats", stats),
     Route("/openapi.json", openapi),
     Route("/health", health),

@@ -107,6 +107,7 @@ def config_of(settings: Settings, tls: Tls) -> uvicorn.Config:
         ws_per_message_deflate=False,  # sound does not compress, and trying costs five times the rest
         ws_max_size=settings.message_bytes + MESSAGE_SPARE,
         ws_ping_interval=None,  # an answer to a ping waits behind unread sound; the idle time-out finds who is gone
+        root_path=settings.root_path,
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=sorted(settings.proxies),
         server_header=False,

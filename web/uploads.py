@@ -50,7 +50,7 @@ async def received(
         finally:
             form.close()
         if not form.files:
-            raise ApiError(400, "no_file", f"send at least one file, in a multipart field named {FIELD}")
+            raise form.no_file()
         yield form.files
 
 
@@ -139,6 +139,7 @@ class _Form:
         self._header = self._value = self._disposition = b""
         self._file: BinaryIO | None = None
         self._other_bytes = 0
+        self._stray = ""  # the name of a field that holds a file and is not ours
         try:
             self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
         except FormParserError as error:
@@ -154,7 +155,14 @@ class _Form:
         self._other_bytes += len(data)
         self._parser.write(data)
         if self._other_bytes > FORM_BYTES + HEAD_BYTES * len(self.files):
+            if self._stray and not self.files:
+                raise self.no_file()
             raise ApiError(413, "too_large", f"at most {FORM_BYTES} bytes are taken besides files, which are fields named {FIELD}")
+
+    def no_file(self) -> ApiError:
+        """Return the error that says where a file is expected."""
+        found = f"the file is in the field {self._stray!r}; " if self._stray else ""
+        return ApiError(400, "no_file", f"{found}send at least one file, in a multipart field named {FIELD}")
 
     def close(self) -> None:
         if self._file:
@@ -178,8 +186,11 @@ class _Form:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"filename", b"")  # empty when a browser's form was sent with no file chosen
-        if options.get(b"name") == FIELD.encode() and name:
+        field = options.get(b"name", b"")
+        if field == FIELD.encode() and name:
             self._open(clean_name(name))
+        elif name:
+            self._stray = clean_name(field)
 
     def _open(self, name: str) -> None:
         if len(self.files) == MOST_FILES:

@@ -55,6 +55,13 @@ def hosts(text: str) -> frozenset[str]:
     return given
 
 
+def root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if (path and not path.startswith("/")) or set(path) & set("?#% "):
+        raise BadValueError("a path such as /earprint")
+    return path
+
+
 def networks(text: str) -> frozenset[str]:
     try:
         return frozenset(str(ip_network(network)) for network in listed(text))

@@ -8,10 +8,27 @@ class Refusal extends Error {
   }
 }
 
+export class Offline extends Error {
+  constructor() {
+    super(text.error.offline);
+    this.name = "Offline";
+  }
+}
+
+let failures = 0;
+
+// A module of ours that is fetched when it is needed. A browser may remember that it could not be had: the next try has another address.
+export function load(name) {
+  return import(failures ? `./${name}.js?again=${failures}` : `./${name}.js`).catch(() => {
+    failures += 1;
+    throw new Offline();
+  });
+}
+
 export async function request(path, options) {
   const response = await fetch(path, options).catch((error) => {
     if (error.name === "AbortError") throw error;
-    throw new Error(text.error.offline);
+    throw new Offline();
   });
   if (response.status === 204) return null;
   const body = await response.json().catch(() => null);
@@ -34,7 +51,7 @@ export function sendFile(path, file, onProgress, signal) {
     call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     call.upload.onload = () => onProgress(1);
     signal?.addEventListener("abort", () => { call.abort(); reject(signal.reason); });
-    call.onerror = () => reject(new Error(text.error.offline));
+    call.onerror = () => reject(new Offline());
     call.onload = () => {
       if (call.status === 200) resolve(call.response);
       else reject(new Refusal(call.status, call.response));

@@ -15,6 +15,9 @@ export function clock(seconds) {
   return `${Math.floor(whole / HOUR)}:${two(Math.floor((whole % HOUR) / MINUTE))}:${tail}`;
 }
 
+// A rough time, in words: 40 s, 3 min
+export const duration = (seconds) => (seconds < MINUTE ? text.seconds(Math.ceil(seconds)) : text.minutes(Math.round(seconds / MINUTE)));
+
 // How much music: minutes, and from an hour on hours.
 export function amount(seconds) {
   if (seconds <= 0) return "";
@@ -49,12 +52,13 @@ export function pitchFact(cents) {
 export const titleOf = (track) => track.title || track.filename;
 export const nameOf = (track) => text.by(titleOf(track), track.artist);
 
-
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-// From one moment to another, as short as it can be said: 3 Mar, 21:04–21:08
+export const dayOf = (moment) => day.format(new Date(moment));
+
+// From one moment to another, as short as it can be said: 21:04–21:08
 export function span(from, to) {
   const [first, last] = [time.format(new Date(from)), time.format(new Date(to))];
-  return `${day.format(new Date(from))}, ${first === last ? first : `${first}\u2013${last}`}`;
+  return first === last ? first : `${first}\u2013${last}`;
 }

@@ -1,6 +1,8 @@
 // What the server has said, and what it amounts to. No clock, no page.
 // Known music that a microphone hears is named sooner or later; the share of it that is not named yet halves in about two seconds (see
 // benchmarks/README.md, condition mic). So the longer nothing is claimed, the less likely the music is in the library.
+import { Plays } from "./plays.js";
+
 const HALVED_IN = 2; // seconds of sound
 const ABSENT = 0.9; // belief from which on it is said
 const DOUBT = 0.6; // and below which it is taken back
@@ -53,13 +55,17 @@ export class Heard {
     this.elapsed = 0;
     this.unconfirmedSince = NaN; // elapsed, after a break
     this.unclaimedSince = 0; // elapsed; silence and a claim both start it anew
-    this.started = 0; // elapsed: the music that is claimed
+    this.plays = new Plays();
     this.absent = 0; // belief that the music is not in the library
     this.isAbsent = false;
   }
 
-  // A new session of the server knows nothing of the claim.
-  resumed() { this.unconfirmedSince = this.match ? this.elapsed : NaN; }
+  // A new session of the server, which has heard what came from `base` on, and knows nothing of the claim.
+  resumed(base) {
+    this.unconfirmedSince = this.match ? base : NaN;
+    this.unclaimedSince = base;
+    this.plays.resumed(base);
+  }
 
   // The level tells silence, in which nothing can be recognised and nothing is missing.
   apply(message, silent) {
@@ -69,10 +75,13 @@ export class Heard {
     if (message.type === "lost" || this.elapsed - this.unconfirmedSince > CONFIRMED_WITHIN) this.claimed(null);
     if (this.match || silent) this.unclaimedSince = this.elapsed;
     this.doubt(message.absent ?? this.absentNow);
+    if (this.isAbsent) this.plays.unknown(this.unclaimedSince, this.elapsed);
+    else this.plays.known();
   }
 
   claimed(guess) {
-    if (guess && guess.track.id !== this.match?.track.id) this.started = this.unclaimedSince;
+    if (guess) this.plays.claimed(guess, this.elapsed);
+    else this.plays.lost();
     this.match = guess;
     this.unconfirmedSince = NaN;
   }
@@ -86,6 +95,7 @@ export class Heard {
 
   listen(guesses) {
     this.guesses = stable(this.guesses, guesses);
+    this.plays.guesses(guesses, this.elapsed);
     this.match = guesses.find((guess) => guess.track.id === this.match?.track.id) ?? this.match;
   }
 
@@ -95,6 +105,7 @@ export class Heard {
   // After the end message, which has the whole session's match.
   ended({ match, guesses, absent }) {
     const verdict = this.unclaimed < TOO_SHORT ? "none" : "absent";
+    if (!this.plays.list.length && match) this.plays.claimed(match, this.elapsed);
     return { ...answerOf({ match: match ?? this.match, guesses: stable(this.guesses, guesses) }, verdict), absent };
   }
 }

@@ -4,7 +4,7 @@ import { Announcer } from "./announcer.js";
 import { request } from "./api.js";
 import { Awake } from "./awake.js";
 import { byId, say } from "./dom.js";
-import { nameOf } from "./format.js";
+import { clock, duration, nameOf } from "./format.js";
 import { Sight } from "./sight.js";
 import { text } from "./text.js";
 
@@ -14,13 +14,13 @@ const WHEN_LISTENING = new Set(["quiet", "clipping", "pace", "processed", "narro
 const BROKEN = 1006; // the code of a connection that ended without one
 
 export class ListenView {
-  constructor({ onPlay, onHeard, heardSeconds }) {
+  constructor({ onPlay, onPlays, heardSeconds }) {
     this.root = byId("listen");
     this.sight = new Sight();
     this.awake = new Awake();
     this.announcer = new Announcer(byId("announcer"));
     this.answers = new AnswerView(byId("answer"), byId("others"), { onPlay });
-    this.heard = onHeard;
+    this.plays = onPlays;
     this.heardSeconds = heardSeconds;
     this.now = { state: "idle" };
     document.addEventListener("visibilitychange", () => this.draw(0));
@@ -30,9 +30,9 @@ export class ListenView {
     const was = this.now.state;
     this.live = LIVE.has(state);
     this.now = { state, detail };
+    if (!this.live) this.at = null;
     this.root.dataset.state = state;
     this.label();
-    byId("listen-button").setAttribute("aria-pressed", String(state !== "idle"));
     if (state !== was) this.sight.colour();
     this.hints([]);
     document.title = this.title();
@@ -45,7 +45,7 @@ export class ListenView {
   label(kind = this.kind) {
     this.kind = kind;
     say(byId("listen-label"), this.now.state === "idle" ? text.button.idle[kind] : text.button[this.now.state]);
-    if (this.now.state === "idle") say(byId("status"), text.status.idle[kind]);
+    if (this.now.state === "idle") say(byId("status"), this.statusWords());
   }
 
   title() {
@@ -100,9 +100,31 @@ export class ListenView {
   hints(names) {
     const { state, detail } = this.now;
     const hint = state === "reconnecting" ? null : names.find((name) => state === "listening" || !WHEN_LISTENING.has(name));
-    const words = hint ? text.hint[hint] : statusWords(state, detail, this.kind);
+    const words = hint ? text.hint[hint] : this.statusWords();
     byId("status").classList.toggle("is-hint", Boolean(hint));
     if (say(byId("status"), words) && (hint || state === "reconnecting")) this.announcer.say(words);
+  }
+
+  statusWords() {
+    const { state, detail } = this.now;
+    if (state === "idle") return this.isStarting ? text.status.starting : text.status.idle[this.kind];
+    if (state === "asking" && detail?.name) return text.status.sending(detail.name, Math.floor(detail.fraction * 100));
+    if (state === "asking") return text.status.asking[detail];
+    if (state === "reconnecting") return text.status.reconnecting(detail);
+    if (detail === "connecting") return text.status.connecting;
+    return this.at ? text.status.file({ ...this.at, at: clock(this.at.at), of: clock(this.at.of), left: duration(this.at.left) }) : text.status[state];
+  }
+
+  // Whether the server has only just been started.
+  starting(is) {
+    this.isStarting = is;
+    this.label();
+  }
+
+  // Where in a file, or null
+  place(at) {
+    this.at = at;
+    if (at) this.hints([]);
   }
 
   answer(answer) {
@@ -140,13 +162,6 @@ export class ListenView {
     box.hidden = false;
     if (!this.answers.answer && !this.pending) byId("welcome").hidden = false;
   }
-}
-
-function statusWords(state, detail, kind) {
-  if (state === "idle") return text.status.idle[kind];
-  if (state === "asking") return detail?.fraction === undefined ? text.status.asking[detail] : text.status.sending(Math.floor(detail.fraction * 100));
-  if (state === "reconnecting") return text.status.reconnecting(detail);
-  return detail === "connecting" ? text.status.connecting : text.status[state];
 }
 
 // Whether two answers differ in numbers alone, which can wait.

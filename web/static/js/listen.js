@@ -1,16 +1,23 @@
 // Listening: source -> socket -> answer. The states are those of text.status; nothing here draws.
-import { sendFile } from "./api.js";
+import { load, sendFile } from "./api.js";
+import { hold, release } from "./leaving.js";
 import { Level } from "./level.js";
 import { Microphone } from "./microphone.js";
 
 const BEHIND_SECONDS = 3; // of sound sent and not answered, from which on the server or the network is slow
 const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in the browser's memory
 
+// Of a file that the server has identified as a whole.
+const playsOf = ({ match, from, to, duration }) => (match ? [{
+  track: match.track, from: from ?? Math.max(0, -match.offset / match.speed),
+  to: to ?? Math.min(duration, (match.track.duration - match.offset) / match.speed), zero: -match.offset / match.speed,
+}] : []);
+
 const seconds = () => performance.now() / 1000;
 
 export class Listener {
-  // view: state(name, detail), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
-  // problem(name, detail), closed(code, error), heard({track, absent, since, now, file})
+  // view: state(name, detail), place({name, at, of, left} | null), ready(message, rate), sound(block, until, level), seen(message), weigh(message), answer(answer), hints([name]),
+  // problem(name, detail), closed(code, error), plays([play], {zero, file}): what was played since `zero`, and in which file
   constructor(view) {
     this.view = view;
     this.attempt = 0;
@@ -49,6 +56,7 @@ export class Listener {
 
   // A session that is still waiting for its last answer, and its file, make room.
   leave() {
+    this.sending?.abort();
     this.source?.close();
     this.socket?.drop();
     this.source = this.socket = this.heard = null;
@@ -58,14 +66,15 @@ export class Listener {
     this.level = new Level(file ? null : seconds);
     if (!file) return Microphone.open({ kind, device }, this.sourceHandlers());
     if (file.size > FILE_BYTES) throw new DOMException("large", "EncodingError");
-    const { FileSource } = await import("./file-source.js");
+    const { FileSource } = await load("file-source");
     return FileSource.open(file, this.sourceHandlers());
   }
 
   sourceHandlers() {
     return {
       onBlock: (block) => this.block(block),
-      onMuted: (muted) => { this.muted = muted; },
+      onMuted: (muted) => { this.muted = muted; this.view.hints(this.hints); },
+      onPaused: (paused) => { this.paused = paused; this.view.hints(this.hints); },
       onEnded: () => { this.stop(); this.view.problem("Ended"); },
       onFinished: () => this.socket?.stop(),
       waiting: () => this.socket?.waiting ?? Infinity,
@@ -74,9 +83,10 @@ export class Listener {
 
   async listen(source) {
     this.source = source;
-    this.muted = false;
+    this.begun = Date.now();
+    this.muted = this.paused = false;
     this.to("listening", "connecting");
-    const [{ ListenSocket }, { Heard }] = await Promise.all([import("./socket.js"), import("./heard.js")]); // not before they are needed
+    const [{ ListenSocket }, { Heard }] = await Promise.all([load("socket"), load("heard")]); // not before they are needed
     if (this.source !== source) return; // stopped meanwhile
     this.Heard = Heard;
     this.socket = new ListenSocket(source.sampleRate, {
@@ -90,14 +100,20 @@ export class Listener {
 
   // A file that the browser cannot decode: the server can, perhaps.
   async ask(file, attempt) {
+    const ends = (this.sending = new AbortController());
+    hold(ends);
+    const sent = (fraction) => attempt === this.attempt && this.to("asking", { fraction, name: file.name });
+    sent(0);
     try {
-      const answer = await sendFile("predict", file, (fraction) => attempt === this.attempt && this.to("asking", { fraction }));
+      const answer = await sendFile("predict", file, sent, ends.signal);
       if (attempt !== this.attempt) return;
       this.to("idle");
-      this.view.answer((await import("./heard.js")).answerOfFile(answer));
-      if (answer.match) this.view.heard({ track: answer.match.track, since: 0, now: answer.duration, file: file.name });
+      this.view.answer((await load("heard")).answerOfFile(answer));
+      this.view.plays(playsOf(answer), { zero: Date.now(), file: file.name });
     } catch (error) {
-      if (attempt === this.attempt) this.fail("Undecodable", error.message);
+      if (attempt === this.attempt) this.fail(error.name === "Offline" ? error.name : "Undecodable", error.message);
+    } finally {
+      release(ends);
     }
   }
 
@@ -109,7 +125,7 @@ export class Listener {
   }
 
   ready(message) {
-    this.heard?.resumed();
+    this.heard?.resumed(message.base);
     this.heard ??= new this.Heard();
     if (!this.source) return; // stopped meanwhile
     this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
@@ -126,6 +142,7 @@ export class Listener {
   }
 
   get hints() {
+    if (this.paused) return ["paused"];
     if (this.muted) return ["muted"];
     return [...this.level.hints, ...(this.behind > BEHIND_SECONDS ? ["behind"] : []), ...(this.source?.hints ?? [])];
   }
@@ -149,21 +166,29 @@ export class Listener {
   }
 
   show(answer) {
-    const { match, elapsed, unclaimedSince, started } = this.heard;
     this.view.answer(answer);
-    const known = { track: answer.verdict === "match" ? answer.best.track : null, absent: answer.verdict === "absent" };
-    this.view.heard({ ...known, since: match ? started : unclaimedSince, now: elapsed, file: this.file?.name });
+    this.view.place(this.file && this.source ? this.place : null);
+    this.view.plays(this.heard.plays.list, { zero: this.file ? this.begun : Date.now() - 1000 * this.heardSeconds, file: this.file?.name });
+  }
+
+  // In a file: its name, the seconds answered and in all, and those that are left at this pace.
+  get place() {
+    const { elapsed } = this.heard;
+    const left = elapsed && ((Date.now() - this.begun) / 1000) * (this.source.duration / elapsed - 1);
+    return { name: this.file.name, at: elapsed, of: this.source.duration, left };
   }
 
   ended(message) {
     this.heard.elapsed = message.elapsed;
-    if (this.file) this.show(this.heard.ended(message));
-    else this.view.answer(this.heard.ended(message));
+    const answer = this.heard.ended(message);
+    if (this.file && answer.verdict === "absent") this.heard.plays.unknown(this.heard.unclaimedSince, message.elapsed);
+    this.show(answer);
   }
 
   // The source goes at once; the socket may still bring the last answer.
   stop() {
     this.attempt += 1;
+    this.sending?.abort();
     this.source?.close();
     this.source = null;
     this.to("idle");

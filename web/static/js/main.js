@@ -1,13 +1,14 @@
 // Puts the page together: listening, adding, the library, and one player for all.
 import { Announcer } from "./announcer.js";
+import { load } from "./api.js";
 import { Count } from "./count.js";
 import { byId } from "./dom.js";
 import { dropZone, isAudio } from "./drop.js";
-import { History } from "./history.js";
 import { ListenView } from "./listen-view.js";
 import { Listener } from "./listen.js";
 import { Player } from "./player.js";
 import { SourceChoice } from "./source.js";
+import { saying } from "./toast.js";
 import { Tracks } from "./tracks.js";
 
 const player = new Player();
@@ -16,8 +17,11 @@ const onPlay = (track, seconds) => {
   player.play(track, seconds);
 };
 
-const history = new History({ onPlay });
-const view = new ListenView({ onPlay, onHeard: (heard) => history.log(heard), heardSeconds: () => listener.heardSeconds });
+let history; // what was heard is fetched when there is any
+const showHistory = () => (history ??= load("history").then(({ History }) => new History({ onPlay }), () => { history = null; }));
+const onPlays = (plays, about) => plays.length && showHistory().then((list) => list?.log(plays, about));
+if (localStorage.getItem("earprint.history")) showHistory();
+const view = new ListenView({ onPlay, onPlays, heardSeconds: () => listener.heardSeconds });
 const listener = new Listener(view);
 const source = new SourceChoice({ onKind: (kind) => view.label(kind) });
 const listenTo = async (choice) => {
@@ -43,11 +47,11 @@ const announcer = new Announcer(byId("library-announcer"));
 const tracks = new Tracks({ onPlay, onChange, announcer });
 const onDone = () => { onChange(); return tracks.refresh(); };
 let uploads;
-const add = async (files) => {
-  const { Uploads } = await import("./upload.js"); // this and what follows is not fetched before it is needed
+const add = (files) => saying(async () => {
+  const { Uploads } = await load("upload"); // this and what follows is not fetched before it is needed
   uploads ??= new Uploads({ onAdded: onChange, onDone, announcer });
   uploads.add(files);
-};
+});
 const addChosen = (input, wanted) => {
   const files = [...input.files].filter(wanted);
   input.value = "";
@@ -56,9 +60,10 @@ const addChosen = (input, wanted) => {
 byId("upload-files").onchange = ({ target }) => addChosen(target, () => true);
 byId("upload-folder").onchange = ({ target }) => addChosen(target, isAudio);
 dropZone(byId("library"), add);
-byId("demo").onclick = async ({ currentTarget }) => (await import("./demo.js")).addDemo(currentTarget, { onDone, announcer });
-byId("help").onclick = async ({ target }) => {
+byId("demo").onclick = ({ currentTarget }) => saying(async () => (await load("demo")).addDemo(currentTarget, { onDone, announcer }));
+byId("help").onclick = ({ target }) => {
   const button = target.closest("[data-action=copy]");
-  if (button) (await import("./help.js")).copyExample(button);
+  if (button) saying(async () => (await load("help")).copyExample(button));
 };
-if (byId("login")) import("./login.js");
+if (byId("login")) saying(() => load("login"));
+if (document.body.dataset.ready === "false") saying(async () => (await load("starting")).waitUntilReady(view));

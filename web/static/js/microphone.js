@@ -1,8 +1,12 @@
 // A sound source as blocks of s16le: a microphone, or the sound of a tab. Knows nothing of the server.
+import { Offline } from "./api.js";
+
 const BLOCK_SECONDS = 0.1; // to send it more often would cost more, and tell nothing sooner: the server looks every 0.23 s at most
 // The browser's treatment is made for speech: it removes what music is recognised by.
 const AS_HEARD = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const NARROW_HZ = 22_050; // a device below it hears no more than a telephone
+const RESUMING = ["visibilitychange", "pointerdown", "keydown"]; // after which a paused context may be let go on,
+const RESUME_MS = 2000; // and else it is tried this often
 export const SAMPLE_SCALE = 32767; // of s16le
 
 class SourceError extends Error {
@@ -11,7 +15,7 @@ class SourceError extends Error {
 
 export class Microphone {
   // kind: "microphone" or "tab"; device: its id, or "" for the system's choice.
-  // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean)
+  // onBlock({pcm: ArrayBuffer, peak, rms, seconds}), onEnded(), onMuted(boolean), onPaused(boolean): by a call, or a phone that is locked
   static async open({ kind, device }, handlers) {
     checkSupport();
     // At the device's own rate: other rates fail in Firefox. "playback" takes sound in larger pieces, which costs less; with still larger
@@ -29,19 +33,32 @@ export class Microphone {
     }
   }
 
-  constructor(context, stream, { onEnded, onMuted }) {
+  constructor(context, stream, { onEnded, onMuted, onPaused }) {
     this.context = context;
     this.stream = stream;
     this.track = stream.getAudioTracks()[0];
     this.track.onended = onEnded;
     this.track.onmute = () => onMuted(true);
     this.track.onunmute = () => onMuted(false);
+    this.context.onstatechange = () => this.turned(onPaused);
+    this.resume = () => this.paused && this.context.resume().catch(() => {}); // when it may: it is tried again
+    for (const event of RESUMING) document.addEventListener(event, this.resume);
     this.hints = hintsOf(this.track.getSettings());
+  }
+
+  // A context that does not run gives no sound, and says nothing else of it.
+  get paused() { return this.context.state !== "running" && this.context.state !== "closed"; }
+
+  turned(onPaused) {
+    onPaused(this.paused);
+    clearInterval(this.trying);
+    if (this.paused) this.trying = setInterval(this.resume, RESUME_MS);
+    this.resume();
   }
 
   async pump({ onBlock }) {
     const blockSamples = Math.round(BLOCK_SECONDS * this.sampleRate);
-    await this.context.audioWorklet.addModule(new URL("./pump-worklet.js", import.meta.url));
+    await this.context.audioWorklet.addModule(new URL("./pump-worklet.js", import.meta.url)).catch(() => { throw new Offline(); });
     const node = new AudioWorkletNode(this.context, "pump", {
       numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
       processorOptions: { blockSamples },
@@ -54,7 +71,9 @@ export class Microphone {
   get sampleRate() { return this.context.sampleRate; }
 
   close() {
-    this.track.onended = null;
+    this.track.onended = this.context.onstatechange = null;
+    clearInterval(this.trying);
+    for (const event of RESUMING) document.removeEventListener(event, this.resume);
     for (const track of this.stream.getTracks()) track.stop();
     this.context.close();
   }

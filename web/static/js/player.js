@@ -1,8 +1,9 @@
 // One player for all references, at the foot of the page.
+import { request } from "./api.js";
 import { byId, say } from "./dom.js";
 import { titleOf } from "./format.js";
 import { text } from "./text.js";
-import { toast } from "./toast.js";
+import { saying, toast } from "./toast.js";
 
 export class Player {
   constructor() {
@@ -22,10 +23,14 @@ export class Player {
     this.audio.play().catch(() => {}); // a failure is told by the error event
   }
 
-  failed() {
+  // The element does not say why: that the sound is gone, or the server.
+  async failed() {
     if (byId("player").hidden) return;
-    toast(text.library.noAudio);
     this.close();
+    await saying(async () => {
+      await request("health");
+      toast(text.library.noAudio);
+    });
   }
 
   close() {

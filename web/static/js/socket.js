@@ -49,7 +49,7 @@ export class ListenSocket {
       this.error = message;
     } else if (message.type === "ready") {
       this.tries = BACKOFF_SECONDS.length;
-      this.handlers.onReady(message);
+      this.handlers.onReady({ ...message, base: this.base });
     } else {
       this.failures = 0; // and not before: one that only says it is ready may break each time
       this.handlers.onMessage(moved(message, this.base));

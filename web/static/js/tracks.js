@@ -1,5 +1,5 @@
 // The library: search as one types, order, more, play, edit, delete and undo.
-import { patch, request } from "./api.js";
+import { load, patch, request } from "./api.js";
 import { action, byId, cloneOne, fill, say } from "./dom.js";
 import { titleOf } from "./format.js";
 import { text } from "./text.js";
@@ -112,11 +112,11 @@ export class Tracks {
     });
   }
 
-  async edit(track, row) {
-    const { edit } = await import("./editor.js");
-    const values = await edit(track);
-    if (!values) return;
-    await saying(async () => {
+  edit(track, row) {
+    return saying(async () => {
+      const { edit } = await load("editor");
+      const values = await edit(track);
+      if (!values) return;
       const edited = rowOf(await patch(`tracks/${track.id}`, values));
       await this.replace(row, edited);
       this.focus(edited, "edit");

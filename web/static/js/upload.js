@@ -3,6 +3,7 @@ import { sendFile } from "./api.js";
 import { byId, say } from "./dom.js";
 import { nameOf } from "./format.js";
 import { Job } from "./job.js";
+import { hold, release } from "./leaving.js";
 import { text } from "./text.js";
 import { toast } from "./toast.js";
 
@@ -104,6 +105,8 @@ export class Uploads {
 
   summarise() {
     const left = this.queue.length + this.running.size;
+    if (left) hold(this);
+    else release(this);
     const summary = text.uploads.summary({ ...this.count, left });
     say(byId("uploads-summary"), summary);
     if (!left) this.announcer.say(summary);
