@@ -1,4 +1,4 @@
-"""Hits become votes, votes become candidates; and a query moved by a warp is hashed as the reference was."""
+"""A query moved by a warp is hashed as the reference was; and lines are bent."""
 
 from collections import Counter
 
@@ -6,105 +6,26 @@ import numpy as np
 import pytest
 from hearing import clip, fingerprint, music, reference_of, stretch
 
-from core.candidates import CANDIDATE, PLAIN, Warp, bend, hash_query, move_bands, nominate
+from core.candidates import CANDIDATE, bend
 from core.constellation import PEAK
 from core.demo import change_speed
-from core.hashes import reference_hashes
+from core.hashes import KINDS, PAIRS
 from core.params import Params
-from core.postings import OFFSET_ZERO, TRACK_SHIFT
-from core.warps import WARPS
+from core.warps import PITCHES, PLAIN, RECORD_SPEEDS, TEMPOS, WARPS, Warp, move_bands, warp_peaks
 
-PARAMS = Params()
+PARAMS = Params(triple_fan=5)
 BANDS = np.arange(PARAMS.n_mels, dtype=np.uint8)
 
 
-def hits(*lines):
-    """Lines of (track, offset, number of hits) -> hits [n], in no order."""
-    rows = [packed(track, offset) for track, offset, count in lines for _ in range(count)]
-    return np.random.default_rng(0).permutation(np.array(rows, np.uint64).view(np.int64))
-
-
-def packed(track, offset):
-    return track << TRACK_SHIFT | offset + OFFSET_ZERO
-
-
-# Votes
-
-
-def test_no_hits_nominate_nothing():
-    assert len(nominate([hits()], 10)) == 0
-
-
-def test_the_most_hits_come_first():
-    found = nominate([hits((1, 100, 3), (2, -50, 9), (1, 700, 5))], 10)
-    assert found["track"].tolist() == [2, 1, 1]
-    assert found["votes"].tolist() == [9, 5, 3]
-    np.testing.assert_allclose(found["place"], [-50, 700, 100], atol=2)
-
-
-def test_only_as_many_as_asked_for():
-    found = nominate([hits(*((track, 0, track) for track in range(1, 30)))], 5)
-    assert found["track"].tolist() == [29, 28, 27, 26, 25]
-
-
-@pytest.mark.parametrize("offset", [-1003, -2, -1, 0, 1, 2, 50_001])
-def test_hits_that_differ_by_a_frame_are_one_candidate(offset):
-    found = nominate([hits((7, offset, 4), (7, offset + 1, 4))], 10)
-    assert found["votes"].tolist() == [8]
-    assert found["place"][0] == pytest.approx(offset + 0.5, abs=2)
-
-
-def test_a_neighbourhood_of_offsets_has_one_candidate():
-    found = nominate([hits(*((3, offset, 10 - abs(offset)) for offset in range(-4, 5)))], 10)
-    assert found["place"][0] == pytest.approx(0, abs=2)
-    assert np.diff(np.sort(found["place"])).min(initial=99) > 2
-
-
-def test_places_far_apart_are_candidates_each():
-    assert len(nominate([hits((3, 100, 5), (3, 200, 5), (4, 100, 5))], 10)) == 3
-
-
-def test_a_place_is_of_its_own_track():
-    found = nominate([hits((1, 100, 4), (2, 101, 4))], 10)
-    assert sorted(found["track"].tolist()) == [1, 2]
-    assert found["votes"].tolist() == [4, 4]
-
-
-def test_large_numbers_do_not_mix():
-    found = nominate([hits((2**32 - 1, 2**24, 4), (2**31, -(2**24), 3))], 10)
-    assert found["track"].tolist() == [2**32 - 1, 2**31]
-    np.testing.assert_allclose(found["place"], [2**24, -(2**24)], atol=2)
-
-
-def test_the_order_of_hits_does_not_matter():
-    some = hits((1, 10, 4), (2, 20, 4), (3, 31, 4), (1, 500, 2))
-    assert nominate([some], 4).tolist() == nominate([some[::-1]], 4).tolist()
-
-
-@pytest.mark.parametrize(("count", "tracks", "frames"), [(300, 2, 40), (60_000, 9, 300), (60_000, 900, 9_000), (200_000, 3, 4_000)])
-def test_the_most_are_those_of_a_dictionary(count, tracks, frames):
-    """Whatever falls into one bucket, and however much."""
-    rng = np.random.default_rng(count + tracks)
-    track, offset = rng.integers(1, tracks + 1, count), (frames * rng.random(count) ** 3).astype(int)
-    some = packed(track, offset)
-    bins = Counter(zip(track.tolist(), (offset // 2).tolist(), strict=True))
-    pairs = {(track, b): n + bins[track, b + 1] for (track, b), n in list(bins.items())}
-    pairs = {(t, b): n for (t, b), n in pairs.items() if n > pairs.get((t, b - 1), 0) and n >= pairs.get((t, b + 1), 0)}
-    best = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:20]
-    found = nominate([some], 20)
-    assert found["votes"].tolist() == [n for _, n in best]
-    assert found["track"].tolist() == [track for (track, _), _ in best]
-    np.testing.assert_allclose(found["place"], [2 * b + 1.5 for (_, b), _ in best])
-
-
-def test_candidates_bear_their_warp():
-    found = nominate([hits((1, 10, 4))], 5, Warp(1.04, -30.0))
-    assert (found["speed"][0], found["pitch"][0]) == (pytest.approx(1.04), -30)
-    plain = nominate([hits((1, 10, 4))], 5)
-    assert (plain["speed"][0], plain["pitch"][0]) == (1, 0)
-
-
 # Hashes of a query
+
+
+both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def hash_query(kind, peaks, first=0):
+    """HASH [h] of what the peaks from number `first` on make."""
+    return kind.of_query(peaks, first, kind.query_fan(PARAMS), PARAMS)[0]
 
 
 def counted(hashes):
@@ -116,27 +37,30 @@ def peaks():
     return fingerprint(clip(0, 3, 6))[0]
 
 
-def test_a_query_has_every_hash_of_the_reference():
+@both_kinds
+def test_a_query_has_every_hash_of_the_reference(kind):
     peaks = reference_of(clip(0, 3, 6))
-    assert counted(reference_hashes(peaks, PARAMS)) <= counted(hash_query(peaks, 0, 0, PARAMS.query_fan, PARAMS))
+    assert counted(kind.of_reference(peaks, PARAMS)) <= counted(hash_query(kind, peaks))
 
 
-def test_a_query_hashed_in_two_goes_is_hashed_once(peaks):
+@both_kinds
+def test_a_query_hashed_in_two_goes_is_hashed_once(peaks, kind):
     middle = len(peaks) // 2
-    early, late = hash_query(peaks[:middle], 0, 0, PARAMS.query_fan, PARAMS), hash_query(peaks, middle, 0, PARAMS.query_fan, PARAMS)
-    assert counted(early) + counted(late) == counted(hash_query(peaks, 0, 0, PARAMS.query_fan, PARAMS))
+    assert counted(hash_query(kind, peaks[:middle])) + counted(hash_query(kind, peaks, middle)) == counted(hash_query(kind, peaks))
 
 
-def test_time_is_counted_from_now(peaks):
-    here, there = hash_query(peaks, 0, 0, PARAMS.query_fan, PARAMS), hash_query(peaks, 0, 40, PARAMS.query_fan, PARAMS)
+@both_kinds
+def test_time_is_counted_from_now(peaks, kind):
+    here, there = (hash_query(kind, warp_peaks(peaks, now, PLAIN, PARAMS)) for now in (0, 40))
     np.testing.assert_array_equal(here["hash"], there["hash"])
     np.testing.assert_array_equal(here["frame"], there["frame"] + 40)
 
 
+@both_kinds
 @pytest.mark.parametrize("warp", [PLAIN, Warp.record(1.04), Warp(1.0, 100.0)])
-def test_nothing_and_a_lone_peak_have_no_hashes(peaks, warp):
+def test_nothing_and_a_lone_peak_have_no_hashes(peaks, warp, kind):
     for few in (np.zeros(0, PEAK), peaks[:1]):
-        assert len(hash_query(few, 0, 0, PARAMS.query_fan, PARAMS, warp)) == 0
+        assert len(hash_query(kind, warp_peaks(few, 0, warp, PARAMS))) == 0
 
 
 # Warps
@@ -158,6 +82,23 @@ def test_warps_are_balanced():
         values = [getattr(w, value) for w in WARPS]
         neutral = getattr(PLAIN, value)
         assert sum(v > neutral for v in values) == sum(v < neutral for v in values)
+
+
+def test_a_records_speeds_are_tried_in_steps_of_a_percent_the_likelier_first():
+    assert sorted(RECORD_SPEEDS) == pytest.approx([k / 100 for k in range(92, 109) if k != 100])
+    assert [abs(speed - 1) for speed in RECORD_SPEEDS] == pytest.approx(sorted(abs(speed - 1) for speed in RECORD_SPEEDS))
+    assert len(WARPS) == len(RECORD_SPEEDS) + len(TEMPOS) + len(PITCHES)
+
+
+def test_warped_peaks_are_counted_from_now_and_leave_the_bands():
+    peaks = np.array([(10, 0, 0, 3), (20, 100, 0, 1), (40, 255, 0, 2)], PEAK)
+    assert warp_peaks(peaks, 30, PLAIN, PARAMS)["frame"].tolist() == [-20, -10, 10]
+    faster = warp_peaks(peaks, 30, Warp(1.1, 0.0), PARAMS)
+    assert (faster["frame"].tolist(), faster["band"].tolist()) == ([-22, -11, 11], [0, 100, 255])
+    higher = warp_peaks(peaks, 30, Warp(1.0, 200.0), PARAMS)  # heard so: the reference has them lower
+    assert higher["frame"].tolist() == [-10, 10]
+    assert all(higher["band"] < [100, 255])
+    assert peaks["frame"].tolist() == [10, 20, 40]
 
 
 def test_no_shift_leaves_bands_alone():
@@ -183,10 +124,10 @@ def test_a_shift_and_back_is_none():
 
 
 def on_the_line(query, warp, place):
-    """How many hashes of a warped query are, within a frame, where the reference has them."""
-    own = reference_hashes(reference_of(music(0)), PARAMS)
+    """How many pairs of a warped query are, within a frame, where the reference has them."""
+    own = PAIRS.of_reference(reference_of(music(0)), PARAMS)
     have = {(h, f + step) for h, f in zip(own["hash"].tolist(), own["frame"].tolist(), strict=True) for step in (-1, 0, 1)}
-    hashes = hash_query(fingerprint(query)[0], 0, 0, PARAMS.query_fan, PARAMS, warp)
+    hashes = hash_query(PAIRS, warp_peaks(fingerprint(query)[0], 0, warp, PARAMS))
     frames = np.rint(hashes["frame"] + place).astype(int)
     return sum(pair in have for pair in zip(hashes["hash"].tolist(), frames.tolist(), strict=True))
 

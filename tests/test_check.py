@@ -1,16 +1,19 @@
 """A check finds each kind of damage, names the track, and says what to do; and what it says helps."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
-from core.hashes import reference_hashes
+from core.hashes import KINDS, hashed
 from core.index import Index
 from core.params import Params
-from core.postings import EMPTY, PART_BITS, Digest, Line, Segment, add_digests, build, digest, is_sound
+from core.postings import EMPTY, LISTS, PARTS, WIDE, Digest, Line, Segment, add_digests, build, digest, is_sound, part_bits
 from core.segments import key
 from tests.test_index import heard, some_peaks, songs
 
 PARAMS = Params()
+TRIPLED = Params(triple_fan=4)
 REBUILD = "earprint rebuild"
 ADD = "add its file again"
 
@@ -153,7 +156,7 @@ def test_a_track_that_is_only_half_there_is_found_again_after_a_rebuild(index):
 
 
 def test_the_sum_over_segments_is_that_over_the_hashes():
-    tracks = [(seed, reference_hashes(some_peaks(seed), PARAMS)) for seed in (1, 2, 3)]
+    tracks = [(seed, hashed(some_peaks(seed), TRIPLED)) for seed in (1, 2, 3)]
     found = {3: Digest(1, 2**64 - 1)}
     add_digests(build(tracks[:2]), found)
     add_digests(build(tracks[2:]), found)
@@ -163,18 +166,14 @@ def test_the_sum_over_segments_is_that_over_the_hashes():
 
 
 def test_any_change_of_a_posting_changes_the_sum():
-    hashes = reference_hashes(some_peaks(1), PARAMS)
-    seen = {digest(hashes)}
-    for field in ("hash", "frame"):
-        for step in (1, 2, 256):
-            other = hashes.copy()
-            other[field][7] += step
-            seen.add(digest(other))
-    swapped = hashes.copy()
-    swapped["frame"][:2] = hashes["frame"][1::-1]
-    swapped["hash"][:2] = hashes["hash"][1::-1]
-    assert len(seen) == 7
-    assert digest(swapped) in seen  # the order does not matter
+    hashes = hashed(some_peaks(1), TRIPLED)
+    seen = {digest(hashes), digest(hashes[::-1])}
+    for kind, field, step in product(range(len(hashes)), ("hash", "frame"), (1, 2, 256)):
+        other = [some.copy() for some in hashes]
+        other[kind][field][7] += step
+        seen.add(digest(other))
+    assert len(seen) == 14
+    assert digest([some[::-1] for some in hashes]) in seen  # the order does not matter
 
 
 def changed(segment, part, place, value):
@@ -184,14 +183,17 @@ def changed(segment, part, place, value):
 
 
 def test_what_would_be_read_beyond_its_end_is_unsound():
-    segment = build([(1, reference_hashes(some_peaks(1), PARAMS))])
+    segment = build([(1, hashed(some_peaks(1), TRIPLED))])
     assert is_sound(segment)
-    where = next(k for k, part in enumerate(segment.parts) if part is not EMPTY)
-    groups = 1 << (PART_BITS - int(segment.parts[where][0]))
-    first_place = 2 + groups + 1
-    for place, value in ((0, 31), (0, 9), (0, 0), (1, 10**6), (1, 0), (2, 1), (3, 10**9), (first_place, 2**32 - 1)):
-        assert not is_sound(changed(segment, where, place, value)), (place, value)
+    for kind in KINDS:
+        where = next(k for k in range(kind.number * PARTS, LISTS) if segment.parts[k] is not EMPTY[k])
+        layout = int(segment.parts[where][0])
+        bits, wide = layout & 0xFF, layout & 0xFF | WIDE << 8
+        first_place = 2 + (1 << (part_bits(kind) - bits)) + 1
+        heads = [layout + 1, layout - 1, layout - bits, layout - bits + 31, wide, 31, 0]
+        for place, value in (*((0, head) for head in heads), (1, 10**6), (1, 0), (2, 1), (3, 10**9), (first_place, 2**32 - 1)):
+            assert not is_sound(changed(segment, where, place, value)), (kind.name, place, value)
     assert not is_sound(Segment(Line(segment.line.slots, 10), segment.parts))
     assert not is_sound(Segment(Line(segment.line.slots, 1 << 62), segment.parts))
     assert not is_sound(Segment(Line(segment.line.slots[:0], segment.line.frames), segment.parts))
-    assert not is_sound(Segment(segment.line, (segment.parts[where][:3], *segment.parts[1:])))
+    assert not is_sound(Segment(segment.line, (segment.parts[0][:3], *segment.parts[1:])))

@@ -14,10 +14,11 @@ import pytest
 from core import segments
 from core.constellation import PEAK
 from core.errors import ConflictError, EarprintError, MissingError, VersionError
-from core.hashes import reference_hashes
+from core.hashes import PAIRS, hashed
 from core.index import Index, NewTrack
+from core.lookup import RUN_COST, SCANNED
+from core.nominator import Usage
 from core.params import Params
-from core.postings import MOST_READ, unpack_hits
 
 PARAMS = Params()
 ALL = 10**9  # a budget for everything
@@ -41,16 +42,30 @@ def new(seed, **fields):
 FILE = {"filename": "song.mp3", "path": "/music/song.mp3"}
 
 
+def count_of(seed):
+    """Pairs of a song."""
+    return len(PAIRS.of_reference(some_peaks(seed), PARAMS))
+
+
 def songs(*seeds):
     return [(new(seed), some_peaks(seed)) for seed in seeds]
 
 
 def heard(index, seed):
-    """The tracks that are hit at offset 0 by most of a song's hashes."""
-    hashes = reference_hashes(some_peaks(seed), PARAMS)
-    tracks, offsets = unpack_hits(index.lookup(hashes, ALL))
-    tracks, counts = np.unique(tracks[offsets == 0], return_counts=True)
-    return [int(track) for track, count in zip(tracks, counts, strict=True) if count >= 0.9 * len(hashes)]
+    """The tracks that are hit at offset 0 by most of a song's hashes; while segments are merged, in more than one of them."""
+    found = nominees(index, seed)
+    found = found[np.abs(found["place"] - end(seed)) <= 2]
+    count = sum(map(len, hashed(some_peaks(seed), index.params)))
+    return [int(track) for track in np.unique(found["track"]) if found["votes"][found["track"] == track].sum() >= 0.9 * count]
+
+
+def end(seed):
+    return int(some_peaks(seed)["frame"][-1]) + 1
+
+
+def nominees(index, seed, count=20, budget=ALL):
+    """The best candidates for all of a song, at its end."""
+    return index.nominator().nominate_once(some_peaks(seed), end(seed), count, budget)
 
 
 @pytest.fixture
@@ -186,8 +201,7 @@ def test_hits_of_a_removed_track_never_come_back(index):
         index.add(songs(seed))
         if seed % 3 == 0:
             index.remove(seed)
-        tracks, _ = unpack_hits(index.lookup(reference_hashes(np.concatenate([some_peaks(s) for s in range(1, 12)]), PARAMS), ALL))
-        assert not set(tracks.tolist()) & {3, 6, 9}
+        assert not {track for s in range(1, 12) for track in nominees(index, s, 10**4)["track"].tolist()} & {3, 6, 9}
     assert [heard(index, seed) for seed in range(1, 12)] == [[] if s % 3 == 0 else [s] for s in range(1, 12)]
 
 
@@ -197,7 +211,7 @@ def test_postings_of_a_removed_track_leave_with_a_merge(index):
     index.remove(1)
     assert index.stats()["postings"] == postings
     index.add(songs(2))
-    assert index.stats()["postings"] == len(reference_hashes(some_peaks(2), PARAMS))
+    assert index.stats()["postings"] == count_of(2)
 
 
 def test_a_removed_track_can_be_restored(index):
@@ -248,7 +262,7 @@ def test_segments_stay_few_and_nothing_is_left_behind(index, monkeypatch, merged
         index.add(songs(seed))
     stats = index.stats()
     assert stats["segments"] <= 6
-    assert stats["postings"] == sum(len(reference_hashes(some_peaks(seed), PARAMS)) for seed in range(1, 40))
+    assert stats["postings"] == sum(count_of(seed) for seed in range(1, 40))
     assert all(heard(index, seed) == [seed] for seed in range(1, 40))
 
 
@@ -332,10 +346,6 @@ def test_a_segment_has_a_largest_size(index, monkeypatch):
     assert [heard(index, seed) for seed in (1, 2, 3)] == [[1], [2], [3]]
 
 
-def hits(index, seed):
-    return np.sort(index.lookup(reference_hashes(some_peaks(seed), PARAMS), ALL))
-
-
 def test_large_segments_are_not_read_again_until_they_are_merged(folder, monkeypatch):
     """And what is found is what another process finds that reads all anew."""
     monkeypatch.setattr(segments, "LARGE_VALUE", 1 << 12)
@@ -344,16 +354,16 @@ def test_large_segments_are_not_read_again_until_they_are_merged(folder, monkeyp
         for step in (lambda: None, lambda: index.add(songs(2)), lambda: index.remove(2), lambda: index.restore(2)):
             step()
             before = {id(part) for segment in index._read.values() for part in segment.parts if segment.stays}
-            found = hits(index, 1)
+            found = nominees(index, 1, 10**4)
             after = {id(part) for segment in index._read.values() for part in segment.parts if segment.stays}
             assert before <= after
             index._read, index._read_at = {}, -1
-            np.testing.assert_array_equal(hits(index, 1), found)
+            np.testing.assert_array_equal(nominees(index, 1, 10**4), found)
         index.add([(new(3), some_peaks(3, 15_000))])  # of a size with the first: they are merged
         assert index.stats()["segments"] < 4
-        found = hits(index, 1)
+        found = nominees(index, 1, 10**4)
         index._read, index._read_at = {}, -1
-        np.testing.assert_array_equal(hits(index, 1), found)
+        np.testing.assert_array_equal(nominees(index, 1, 10**4), found)
         assert heard(index, 2) == [2]
 
 
@@ -369,9 +379,20 @@ def test_the_size_of_a_segment_is_known_without_reading_it(index):
 
 def test_the_budget_bounds_a_look_up(index):
     index.add(songs(1, 2, 3))
-    hashes = reference_hashes(some_peaks(1), PARAMS)
-    assert 0 < len(index.lookup(hashes, 20)) <= 20 * MOST_READ < len(index.lookup(hashes, ALL))
-    assert len(index.lookup(hashes[:0], ALL)) == 0
+    few, all_ = 2_000, taken(index, ALL)
+    bounded = taken(index, few)
+    assert 0 < bounded.runs <= few / RUN_COST < all_.runs
+    assert 0 < bounded.postings <= few * SCANNED
+    assert bounded.postings < all_.postings
+    assert (taken(index, 0).postings, taken(index, 0).runs) == (0, 0)
+    assert len(index.nominator().nominate_once(np.zeros(0, PEAK), 0, 5, ALL)) == 0
+
+
+def taken(index, budget):
+    """What a look-up has taken."""
+    index.usage = Usage()
+    nominees(index, 1, 20, budget)
+    return index.usage
 
 
 # Opening
@@ -411,12 +432,20 @@ def test_an_index_of_other_numbers_than_wanted_is_refused(folder):
         Index(folder, Params(hop=128))
 
 
+BEFORE_THE_FIRST, BEFORE = None, b"5"  # the layouts before: the first had no name
+
+
+@pytest.mark.parametrize("layout", [BEFORE_THE_FIRST, BEFORE])
 @pytest.mark.parametrize("readonly", [False, True])
-def test_an_index_of_another_layout_is_refused_and_can_be_rebuilt(folder, readonly):
+def test_an_index_of_another_layout_is_refused_and_can_be_rebuilt(folder, readonly, layout):
+    """Without the audio: its postings mean something else, but its constellations are what they were."""
     with Index(folder) as index:
         index.add(songs(1))
         with index._storage.write() as txn:
-            txn.delete(b"layout", db=index._db["about"])
+            about = index._db["about"]
+            txn.delete(b"layout", db=about) if layout is None else txn.put(b"layout", layout, db=about)
+            for row in list(txn.cursor(db=index._db["segments"]).iternext(values=False)):
+                txn.put(bytes(row), b"in another way", db=index._db["segments"])
     with pytest.raises(VersionError, match="earprint rebuild"):
         Index(folder, readonly=readonly)
     with Index(folder, any_version=True) as index:

@@ -1,83 +1,70 @@
 """Posting lists: what is looked up is what a dictionary would say, after any merges and removals."""
 
-from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from slow import QUERY_FRAMES, looked_up, slow_lookup, some_hashes
 
 from core import postings
 from core.constellation import MAX_FRAME
-from core.hashes import BAND_STEP_BITS, HASH, STEP_BITS
+from core.hashes import HASH, KINDS, PAIRS, TRIPLES
 from core.postings import (
+    BUILT_FRAMES,
     EMPTY,
+    GAP_FRAMES,
+    LISTS,
     MAX_FRAMES,
-    PART_BITS,
+    MAX_GROUP_BITS,
+    NARROW,
+    NARROW_FRAMES,
     PARTS,
-    PLACE_BYTES,
     SLOT,
+    WIDE,
     Line,
+    add_digests,
     build,
+    digest,
     fitting,
+    is_sound,
     merge,
     merge_lines,
     merge_parts,
+    part_bits,
     read_part,
-    unpack_hits,
 )
 
-ALL = 10**9  # a budget for everything
+both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+NONE = np.zeros(0, HASH)
 
 
-def some_hashes(count, seed, frames=5000):
-    """HASH [count]: few different bands, so that many are the same or neighbours."""
-    rng = np.random.default_rng(seed)
-    hashes = np.zeros(count, HASH)
-    hashes["hash"] = rng.integers(0, 6, count) << 13 | rng.integers(60, 68, count) << 6 | rng.integers(1, 64, count)
-    hashes["frame"] = np.sort(rng.integers(0, frames, count))
-    return hashes
+def of_both_kinds(count, seed, frames=5000):
+    return [some_hashes(kind, count, 10 * seed + kind.number, frames) for kind in KINDS]
 
 
 @pytest.fixture(scope="module")
 def tracks():
-    """(track id, HASH [h]); one is empty."""
-    return [(7, some_hashes(900, 1)), (3, some_hashes(0, 2)), (4_000_000, some_hashes(1500, 3, 40_000)), (9, some_hashes(400, 4))]
+    """(track id, HASH [h] of each kind); one is empty."""
+    return [(7, of_both_kinds(900, 1)), (3, of_both_kinds(0, 2)), (4_000_000, of_both_kinds(1500, 3, 62_000)), (9, of_both_kinds(400, 4))]
 
 
 @pytest.fixture(scope="module")
 def query():
-    return some_hashes(120, 5, 200)
+    """HASH [h] of each kind."""
+    return of_both_kinds(120, 5, QUERY_FRAMES)
 
 
-def tupled(hash_):
-    """(band of the earlier peak, band of the later one, frame step)"""
-    band = hash_ >> (STEP_BITS + BAND_STEP_BITS)
-    return band, band + (hash_ >> STEP_BITS & (1 << BAND_STEP_BITS) - 1), hash_ & (1 << STEP_BITS) - 1
+def found(segments, query):
+    """What a query of both kinds hits."""
+    return [looked_up(segments, kind, query[kind.number]) for kind in KINDS]
 
 
-def slow_lookup(tracks, query, band_reach, step_reach):
-    """{index in the query: its (track, offset)} by a dictionary."""
-    where = defaultdict(list)
-    for track, hashes in tracks:
-        for posting in hashes:
-            where[tupled(int(posting["hash"]))].append((track, int(posting["frame"])))
-    bands, steps = range(-band_reach, band_reach + 1), range(-step_reach, step_reach + 1)
-    found = {}
-    for i, wanted in enumerate(query):
-        earlier, later, step = tupled(int(wanted["hash"]))
-        frame = int(wanted["frame"])
-        keys = [(earlier + a, later + b, step + c) for a in bands for b in bands for c in steps if step + c > 0]
-        found[i] = [(track, place - frame) for key in keys for track, place in where[key]]
-    return found
+def slowly_found(tracks, query):
+    return [slow_lookup(tracks, kind, query[kind.number]) for kind in KINDS]
 
 
-def flat(found):
-    return sorted(hit for hits in found.values() for hit in hits)
-
-
-def lookup(segments, query, budget=ALL, band_reach=1, step_reach=1):
-    found, offsets = unpack_hits(postings.lookup(segments, query, band_reach, step_reach, budget))
-    return sorted(zip(found.tolist(), offsets.tolist(), strict=True))
+def room(hashes):
+    return max(int(some["frame"].max(initial=-1)) for some in hashes) + 1 + GAP_FRAMES
 
 
 def without(segment, *ids):
@@ -87,158 +74,152 @@ def without(segment, *ids):
     return segment
 
 
-def stored(segment):
-    """The hashes and the places of all postings, in the order in which they are stored."""
-    hashes, places = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
-    for number, part in enumerate(segment.parts):
-        group_bits, starts, its_places, low = postings._columns(part)
+def with_part(segment, number, part):
+    return replace(segment, parts=(*segment.parts[:number], part, *segment.parts[number + 1 :]))
+
+
+def stored(segment, kind):
+    """The hashes and the places of all postings of a kind, in the order in which they are stored."""
+    hashes, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for number, part in enumerate(segment.parts[kind.number * PARTS :][:PARTS]):
+        bits, place_bytes, starts, its_places, low = postings._columns.py_func(part, part_bits(kind))
         groups = np.repeat(np.arange(len(starts) - 1), np.diff(starts.astype(int)))
-        lowest = [postings._low.py_func(low, k, group_bits) for k in range(int(part[1]))]
-        hashes.append(number << PART_BITS | groups << group_bits | np.array(lowest, np.int64))
-        places.append(np.array([postings._place.py_func(its_places, k) for k in range(int(part[1]))], np.int64))
+        lowest = [postings.low_at.py_func(low, k, bits) for k in range(int(part[1]))]
+        hashes.append(number << part_bits(kind) | groups << bits | np.array(lowest, np.int64))
+        places.append(np.array([postings.place_at.py_func(its_places, k, place_bytes) for k in range(int(part[1]))], np.int64))
     return np.concatenate(hashes), np.concatenate(places)
 
 
-@pytest.mark.parametrize("reaches", [(0, 0), (1, 1), (2, 1), (0, 3)], ids=str)
-def test_lookup_is_that_of_a_dictionary(tracks, query, reaches):
-    expected = flat(slow_lookup(tracks, query, *reaches))
-    assert len(expected) > 20
-    assert lookup([build(tracks)], query, ALL, *reaches) == expected
+def assert_same(one, two):
+    for a, b in zip(one.parts, two.parts, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one.line.dump() == two.line.dump()
 
 
-def test_the_order_of_the_query_does_not_matter(tracks, query):
-    assert lookup([build(tracks)], query[::-1]) == lookup([build(tracks)], query)
+# Building
 
 
-def test_a_track_in_any_segment_is_found(tracks, query):
-    assert lookup([build(tracks[:1]), build(tracks[1:3]), build(tracks[3:])], query) == lookup([build(tracks)], query)
+@pytest.mark.parametrize("count", [0, 1, 50, 5000])
+@both_kinds
+def test_a_segment_is_sorted_by_hash(count, kind):
+    hashes = of_both_kinds(count, 6)
+    segment = build([(1, hashes)])
+    wanted = hashes[kind.number]
+    order = np.argsort(wanted["hash"], kind="stable")
+    found, places = stored(segment, kind)
+    np.testing.assert_array_equal(found, wanted["hash"][order])
+    np.testing.assert_array_equal(places, wanted["frame"][order] + segment.line.slots["start"][0])
+    assert (segment.count(kind), segment.size, segment.line.postings) == (count, 2 * count, 2 * count)
+
+
+def test_behind_each_track_is_a_gap(tracks):
+    """Also behind the last one: another follows it after a merge."""
+    line = build(tracks).line
+    ends = np.append(line.slots["start"][1:], line.frames)
+    assert (ends - line.slots["start"]).tolist() == [room(hashes) for _, hashes in tracks]
+    assert line.slots["track"].tolist() == [track for track, _ in tracks]
+
+
+def test_a_place_is_on_the_track_before_it(tracks):
+    line = build(tracks).line
+    for (track, hashes), start in zip(tracks, line.slots["start"].tolist(), strict=True):
+        places = np.array([start, start + room(hashes) - 1])
+        assert [column.tolist() for column in line.tracks_at(places)] == [[track] * 2, [start] * 2]
+        assert line.without(track).tracks_at(places)[0].tolist() == [0, 0]
+    assert line.tracks_at(np.array([-1]))[0].tolist() == [0]
+    assert build([]).line.tracks_at(np.zeros(0, np.int64))[0].tolist() == []
+
+
+@pytest.mark.parametrize(("kind", "most"), [(PAIRS, 4.8), (TRIPLES, 6.2)], ids=["pairs", "triples"])
+def test_few_bytes_a_posting(kind, most):
+    """Hashes of all bands, as many as 400 tracks have."""
+    rng = np.random.default_rng(7)
+    hashes = [NONE, NONE]
+    hashes[kind.number] = np.zeros(1_000_000, HASH)
+    hashes[kind.number]["hash"] = rng.integers(0, 1 << kind.bits, 1_000_000)
+    segment = build([(1, hashes)])
+    assert sum(part.nbytes for part in segment.parts) < most * segment.size
+
+
+def test_tracks_that_do_not_fit_one_segment_take_several(tracks, query, monkeypatch):
+    monkeypatch.setattr(postings, "BUILT_FRAMES", 1 << 16)
+    pieces = list(fitting(tracks))
+    assert [[track for track, _ in piece] for piece in pieces] == [[7, 3], [4_000_000], [9]]
+    assert found([build(piece) for piece in pieces], query) == slowly_found(tracks, query)
+    assert list(fitting([])) == []
+    with pytest.raises(ValueError, match="has room for 65536"):
+        build(tracks)
+
+
+@both_kinds
+def test_the_longest_track_there_can_be_fits(kind):
+    hashes = [NONE, NONE]
+    hashes[kind.number] = np.array([((1 << kind.bits) - 1, MAX_FRAME - 1)], HASH)
+    assert room(hashes) <= BUILT_FRAMES
+    (place,) = stored(build([(1, hashes)]), kind)[1]
+    assert place == MAX_FRAME - 1
+
+
+# Merging
 
 
 def test_merged_segments_hold_the_same(tracks, query):
     pieces = [build([track]) for track in tracks]
     once, twice = merge(pieces), merge([merge(pieces[:2]), merge(pieces[2:])])
-    assert lookup([once], query) == lookup(pieces, query)
-    for one, two in zip(once.parts, twice.parts, strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert once.line.dump() == twice.line.dump()
+    assert found([once], query) == found(pieces, query) == slowly_found(tracks, query)
+    assert_same(once, twice)
+    assert_same(once, build(tracks))
     assert once.line.frames == sum(piece.line.frames for piece in pieces)
-
-
-def test_tracks_that_do_not_fit_one_segment_take_several(tracks, query, monkeypatch):
-    lengths = [int(hashes["frame"].max(initial=0)) + 1 for _, hashes in tracks]
-    monkeypatch.setattr(postings, "MAX_FRAMES", max(lengths))
-    pieces = list(fitting(tracks))
-    assert [track for piece in pieces for track, _ in piece] == [track for track, _ in tracks]
-    assert len(pieces) > 1
-    assert all(build(piece).line.frames <= postings.MAX_FRAMES for piece in pieces)
-    assert lookup([build(piece) for piece in pieces], query) == flat(slow_lookup(tracks, query, 1, 1))
-    assert list(fitting([])) == []
-
-
-def test_the_longest_track_there_can_be_fits():
-    last = np.array([(5 << 13 | 64 << 6 | 10, MAX_FRAME - 1)], HASH)
-    assert lookup([build([(1, last)])], last) == [(1, 0)]
 
 
 def test_between_two_parts_of_a_merge_all_is_there_once(tracks, query):
     a, b = build(tracks[:2]), build(tracks[2:])
     lines = [a.line, b.line]
     c = replace(build([]), line=merge_lines(lines))
-    for number in range(PARTS):
-        assert lookup([a, b, c], query) == lookup([build(tracks)], query)
-        c = with_part(c, number, merge_parts(lines, [a.parts[number], b.parts[number]], c.line))
-        a, b = with_part(a, number, EMPTY), with_part(b, number, EMPTY)
+    everything = slowly_found(tracks, query)
+    for number in range(LISTS):
+        assert found([a, b, c], query) == everything
+        c = with_part(c, number, merge_parts(number, lines, [a.parts[number], b.parts[number]], c.line))
+        a, b = with_part(a, number, EMPTY[number]), with_part(b, number, EMPTY[number])
     assert (a.size, b.size) == (0, 0)
-    assert lookup([c], query) == lookup([build(tracks)], query)
-
-
-def with_part(segment, number, part):
-    return replace(segment, parts=(*segment.parts[:number], part, *segment.parts[number + 1 :]))
+    assert found([c], query) == everything
 
 
 def test_removed_tracks_are_not_found_and_leave_with_a_merge(tracks, query):
     others = [track for track in tracks if track[0] not in (7, 9)]
-    expected = flat(slow_lookup(others, query, 1, 1))
+    expected = slowly_found(others, query)
     blanked = without(build(tracks), 7, 9)
-    assert lookup([blanked], query) == expected
+    assert found([blanked], query) == expected
     merged = merge([blanked, build([])])
-    assert lookup([merged], query) == expected
-    assert merged.size == sum(len(hashes) for _, hashes in others)
-    assert set(merged.line.slots["track"]) == {3, 4_000_000}
-    assert merged.line.frames == sum(int(hashes["frame"].max(initial=0)) + 1 for _, hashes in others)  # or the line would be full one day
+    assert found([merged], query) == expected
+    assert merged.size == merged.line.postings == sum(len(some) for _, hashes in others for some in hashes)
+    assert_same(merged, build(others))  # or the line would be full one day
 
 
 def test_a_track_that_is_removed_while_its_segment_is_merged_is_gone(tracks, query):
     a, b = build(tracks[:2]), build(tracks[2:])
     c = replace(build([]), line=merge_lines([a.line, b.line]))
-    gone = tracks[1][0]
-    for number in range(PARTS):
-        if number == PARTS // 2:
+    gone = tracks[0][0]
+    for number in range(LISTS):
+        if number == PARTS + PARTS // 2:  # some of the triples, and all pairs, are merged
             a, c = without(a, gone), without(c, gone)
-        c = with_part(c, number, merge_parts([a.line, b.line], [a.parts[number], b.parts[number]], c.line))
-    assert lookup([c], query) == flat(slow_lookup([track for track in tracks if track[0] != gone], query, 1, 1))
+        c = with_part(c, number, merge_parts(number, [a.line, b.line], [a.parts[number], b.parts[number]], c.line))
+    assert found([c], query) == slowly_found([track for track in tracks if track[0] != gone], query)
 
 
 def test_when_all_are_removed_nothing_is_left(tracks, query):
     merged = merge([without(build(tracks), 3, 7, 9, 4_000_000)])
     assert (merged.size, len(merged.line.slots)) == (0, 0)
-    assert all(part is EMPTY for part in merged.parts)
-    assert lookup([merged], query) == []
-    assert lookup([merge([merged, build(tracks)])], query) == lookup([build(tracks)], query)
+    assert all(part is EMPTY[number] for number, part in enumerate(merged.parts))
+    assert found([merged], query) == [[], []]
+    assert found([merge([merged, build(tracks)])], query) == slowly_found(tracks, query)
 
 
-def test_the_rarest_hashes_are_read_first(tracks, query):
-    segment, query = build(tracks), np.sort(query, order="hash")
-    found = slow_lookup(tracks, query, 0, 0)
-    most, expected = counted([segment], query, 0, 0)
-    budget = int(expected.sum() / 2)
-    hits = lookup([segment], query, budget, 0, 0)
-    assert 0 < len(hits) < len(flat(found))
-    assert all(count >= len(found[i]) for i, count in enumerate(most))
-    cost = np.maximum(expected, most / postings.MOST_READ)
-    read = np.argsort(cost, kind="stable")
-    read = read[np.cumsum(cost[read]) <= budget]
-    assert hits == sorted(hit for i in read for hit in found[i])
-    assert lookup([segment], query, 0) == []
-
-
-def counted(segments, query, band_reach, step_reach):
-    most, expected = np.zeros(len(query), np.int64), np.zeros(len(query))
-    for segment in segments:
-        postings._count(query["hash"].astype(np.int64), band_reach, step_reach, segment.parts, most, expected)
-    return most, expected
-
-
-def test_a_budget_reads_as_much_of_many_segments_as_of_one():
-    """In small segments groups are large; what is not asked for, and only shares a group with it, must not use up the budget."""
-    tracks = [(number, some_hashes(8_000, number)) for number in range(1, 9)]
-    query = np.sort(some_hashes(3_000, 99), order="hash")
-    one, many = [build(tracks)], [build([track]) for track in tracks]
-    everything = len(lookup(one, query))
-    assert counted(one, query, 1, 1)[1].sum() == pytest.approx(everything, rel=0.05)
-    assert counted(many, query, 1, 1)[1].sum() == pytest.approx(everything, rel=0.05)
-    assert counted(many, query, 1, 1)[0].sum() > 2 * everything
-    assert len(lookup(many, query, everything // 2)) == pytest.approx(len(lookup(one, query, everything // 2)), rel=0.05)
-
-
-@pytest.mark.parametrize("count", [0, 1, 50, 5000])
-def test_a_segment_is_sorted_by_hash(count):
-    hashes = some_hashes(count, 6)
-    segment = build([(1, hashes)])
-    order = np.argsort(hashes["hash"], kind="stable")
-    found, places = stored(segment)
-    np.testing.assert_array_equal(found, hashes["hash"][order])
-    np.testing.assert_array_equal(places, hashes["frame"][order] + segment.line.slots["start"][0])
-    assert segment.size == count
-
-
-def test_four_bytes_a_posting():
-    segment = build([(1, some_hashes(200_000, 7))])
-    assert sum(part.nbytes for part in segment.parts) < 5 * segment.size
+# Layout
 
 
 def test_a_part_is_read_where_it_lies_if_it_can_be():
-    part = next(part for part in build([(1, some_hashes(50, 8))]).parts if part is not EMPTY)
+    part = max(build([(1, of_both_kinds(50, 8))]).parts, key=len)
     there, between = read_part(part.data), read_part(memoryview(b"12" + part.tobytes())[2:])
     assert there.ctypes.data == part.ctypes.data
     assert between.flags.aligned
@@ -247,41 +228,12 @@ def test_a_part_is_read_where_it_lies_if_it_can_be():
 
 
 def test_a_line_comes_back():
-    line = build([(3, some_hashes(10, 1)), (5, some_hashes(10, 2))]).line
+    line = build([(3, of_both_kinds(10, 1)), (5, of_both_kinds(10, 2))]).line
     again = Line.load(line.dump())
     np.testing.assert_array_equal(again.slots, line.slots)
-    assert again.frames == line.frames
+    assert (again.frames, again.postings) == (line.frames, line.postings)
     assert again.without(3).slots["track"].tolist() == [0, 5]
     assert again.slots["track"].tolist() == [3, 5]
-
-
-@pytest.mark.parametrize("band_reach", [0, 1, 2])
-def test_neighbours_in_other_parts_are_found(band_reach):
-    """Also where parts are absent, and at either end of all."""
-    bands = np.repeat([0, 1, 3, 4, 5, 127, 128, 252, 254, 255], 3)
-    some = np.zeros(len(bands), HASH)
-    some["hash"], some["frame"] = bands << 13 | 64 << 6 | np.tile([1, 30, 63], 10), np.arange(len(bands))
-    assert lookup([build([(1, some)])], some, ALL, band_reach, 1) == flat(slow_lookup([(1, some)], some, band_reach, 1))
-
-
-def test_neighbours_stay_within_their_bits(tracks):
-    """At the edge of a field, a neighbour is not the next field's."""
-    edge = np.array([(0 << 13 | 0 << 6 | 1, 10), (255 << 13 | 127 << 6 | 63, 10), (4 << 13 | 127 << 6 | 63, 10)], HASH)
-    beyond = np.array([(h ^ 1 << 6, 0) for h in (0, 63 + (127 << 6))] + [(5 << 13 | 0 << 6 | 0, 0)], HASH)
-    for stored in (edge, np.sort(np.concatenate([edge, beyond]), order="hash")):
-        assert lookup([build([(1, stored)])], edge) == flat(slow_lookup([(1, stored)], edge, 1, 1))
-
-
-def test_large_numbers_come_back():
-    rows = [(1, 0), (2**32 - 1, 2**30), (2**31, -(2**30))]
-    hits = np.array([track << postings.TRACK_SHIFT | offset + postings.OFFSET_ZERO for track, offset in rows], np.uint64).view(np.int64)
-    assert list(zip(*(column.tolist() for column in unpack_hits(hits)), strict=True)) == rows
-
-
-def test_an_empty_query_and_an_empty_library(tracks, query):
-    assert lookup([build(tracks)], query[:0]) == []
-    assert lookup([], query) == []
-    assert lookup([build([])], query) == []
 
 
 def test_every_place_finds_its_slot():
@@ -293,28 +245,101 @@ def test_every_place_finds_its_slot():
         assert postings._slot_of(place, ends, cells) == np.searchsorted(starts, place, side="right") - 1
 
 
-@pytest.mark.parametrize("bits", range(postings.MAX_GROUP_BITS + 1))
+@pytest.mark.parametrize("place_bytes", [NARROW, WIDE])
+@pytest.mark.parametrize("bits", range(MAX_GROUP_BITS + 1))
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 100])
-def test_places_and_lowest_bits_come_back(bits, count):
+def test_places_and_lowest_bits_come_back(bits, count, place_bytes):
     rng = np.random.default_rng(count)
-    places, values = rng.integers(0, MAX_FRAMES, count).astype(np.uint32), rng.integers(0, 1 << bits, count).astype(np.uint8)
-    packed = postings._packed(places, values, bits)
-    assert len(packed) == postings._words(count, bits)
-    first, rest = np.split(packed.view(np.uint8), [PLACE_BYTES * count])
-    assert [postings._place.py_func(first, k) for k in range(count)] == places.tolist() == postings._widened(first).tolist()
-    assert [postings._low.py_func(rest, k, bits) for k in range(count)] == values.tolist()
+    places = rng.integers(0, MAX_FRAMES if place_bytes == WIDE else NARROW_FRAMES, count).astype(np.uint32)
+    values = rng.integers(0, 1 << bits, count).astype(np.uint32)
+    places[-1], values[-1] = (MAX_FRAMES if place_bytes == WIDE else NARROW_FRAMES) - 1, (1 << bits) - 1
+    packed = postings._packed(places, values, bits, place_bytes)
+    assert len(packed) == postings._words(count, bits, place_bytes)
+    first, rest = np.split(packed.view(np.uint8), [place_bytes * count])
+    assert [postings.place_at.py_func(first, k, place_bytes) for k in range(count)] == places.tolist()
+    assert postings._widened(first, place_bytes).tolist() == places.tolist()
+    assert [postings.low_at.py_func(rest, k, bits) for k in range(count)] == values.tolist()
 
 
-@pytest.mark.parametrize(("count", "parts", "bits"), [(2_000, PARTS, 8), (100_000, PARTS, 7), (30_000, 1, 3), (300_000, 1, 0)])
-def test_postings_are_found_whatever_the_width_of_their_lowest_bits(count, parts, bits):
+@pytest.mark.parametrize(
+    ("kind", "count", "parts", "bits"),
+    [
+        (PAIRS, 1, 1, 14),
+        (PAIRS, 2_000, PARTS, 13),
+        (PAIRS, 100_000, PARTS, 7),
+        (PAIRS, 30_000, 1, 3),
+        (PAIRS, 300_000, 1, 0),
+        (TRIPLES, 1, 1, 24),
+        (TRIPLES, 100_000, PARTS, 20),
+        (TRIPLES, 300_000, 1, 12),
+    ],
+)
+def test_postings_are_found_whatever_the_width_of_their_lowest_bits(kind, count, parts, bits):
     """Few postings have many hashes a group, many have one."""
     rng = np.random.default_rng(count)
-    hashes = np.zeros(count, HASH)
-    hashes["hash"] = (rng.integers(0, parts, count) << PART_BITS) | (rng.integers(0, 256, count) << STEP_BITS) | rng.integers(1, 64, count)
-    hashes["frame"] = rng.integers(0, 5_000, count)
+    hashes = [NONE, NONE]
+    some = hashes[kind.number] = np.zeros(count, HASH)
+    some["hash"] = (rng.integers(0, parts, count) << part_bits(kind)) | rng.integers(0, min(1 << part_bits(kind), 1 << 20), count)
+    some["frame"] = rng.integers(0, 5_000, count)
     segment = build([(7, hashes)])
-    assert {int(part[0]) for part in segment.parts[:parts]} == {bits}
-    query = np.zeros(500, HASH)
-    query["hash"] = np.unique(hashes["hash"])[:500]
-    _, offsets = unpack_hits(postings.lookup([segment], query, 0, 0, ALL))
-    np.testing.assert_array_equal(np.sort(offsets), np.sort(hashes["frame"][np.isin(hashes["hash"], query["hash"])]))
+    assert bits in {int(part[0] & 0xFF) for part in segment.parts[kind.number * PARTS :][:parts]}
+    assert is_sound(segment)
+    query = np.zeros(min(count, 500), HASH)
+    query["hash"] = rng.choice(some["hash"], len(query), replace=False)
+    query = np.unique(query)
+    offsets = [offset for _, offset in looked_up([segment], kind, query, reach=0)]
+    np.testing.assert_array_equal(np.sort(offsets), np.sort(some["frame"][np.isin(some["hash"], query["hash"])]))
+
+
+def widths(segment):
+    """Bytes of a place in the parts that have postings."""
+    return {int(part[0]) >> 8 for part in segment.parts if part[1]}
+
+
+def test_long_lines_have_places_of_four_bytes(tracks, query, monkeypatch):
+    monkeypatch.setattr(postings, "NARROW_FRAMES", build(tracks[2:3]).line.frames)
+    pieces = [build([track]) for track in tracks]
+    assert [widths(piece) for piece in pieces] == [{NARROW}, set(), {NARROW}, {NARROW}]
+    built, merged = build(tracks), merge(pieces)
+    assert widths(built) == {WIDE}
+    assert_same(merged, built)
+    assert found([built], query) == found(pieces, query) == slowly_found(tracks, query)
+    again = merge([without(built, 7, 3, 9)])
+    assert widths(again) == {NARROW}
+    assert_same(again, build(tracks[2:3]))
+
+
+def test_places_beyond_three_bytes_are_found(query):
+    """A line of more than 108 hours."""
+    tracks = [(1, of_both_kinds(300, 1, 2 * NARROW_FRAMES)), (2, of_both_kinds(300, 2))]
+    segment = build(tracks)
+    assert segment.line.frames > NARROW_FRAMES
+    assert widths(segment) == {WIDE}
+    assert is_sound(segment)
+    assert found([segment], query) == slowly_found(tracks, query)
+    one = merge([without(segment, 1), build([])])
+    assert widths(one) == {NARROW}
+    assert_same(one, build(tracks[1:]))
+
+
+# Digests and soundness
+
+
+def test_digests_are_those_of_the_hashes_of_both_kinds(tracks):
+    segments = [build(tracks[:1]), without(build(tracks[1:]), 9)]
+    digests = {}
+    for segment in segments:
+        add_digests(segment, digests)
+    assert digests == {track: digest(hashes) for track, hashes in tracks if track != 9}
+    pairs, triples = tracks[0][1]
+    assert digest([pairs, NONE]) != digest([NONE, pairs])
+    assert digest([pairs, NONE]) != digest([pairs, triples])
+
+
+def test_every_segment_that_is_built_or_merged_is_sound(tracks):
+    built = build(tracks)
+    for segment in (built, build([]), build(tracks[1:2]), without(built, 7), merge([build(tracks[:2]), build(tracks[2:])])):
+        assert is_sound(segment)
+    lines = [built.line]
+    merging = replace(build([]), line=merge_lines(lines))
+    assert is_sound(with_part(merging, PARTS + 25, merge_parts(PARTS + 25, lines, [built.parts[PARTS + 25]], merging.line)))

@@ -10,7 +10,7 @@ from hearing import BLOCK, RATE, SECONDS, claims, clip, fingerprint, known_music
 from core.constellation import reference
 from core.demo import add_noise, change_speed, room
 from core.errors import EarprintError
-from core.hashes import reference_hashes
+from core.hashes import hashed
 from core.index import Index
 from core.ingest import Analysis, Tags
 from stream import End, Guesses, Lost, Match, Matcher, Recognizer, identify, recognize
@@ -49,8 +49,8 @@ def heard(index):
         edges = np.cumsum([0, *blocks])
         events = [e for start, end in pairwise(edges) for e in recognizer.feed(pcm[start:end])] + recognizer.finish()
         peaks, levels = (np.concatenate(rows) for rows in zip(*found, strict=True))
-        hashes = reference_hashes(reference(peaks, index.params), index.params)
-        return peaks.tobytes(), levels.tobytes(), hashes.tobytes(), events
+        hashes = hashed(reference(peaks, index.params), index.params)
+        return peaks.tobytes(), levels.tobytes(), [some.tobytes() for some in hashes], events
 
     return hear
 
