@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.votes import FULL, OFFSET_BIN, SORTED_HITS, most_voted
+from core.votes import HEIGHTS, OFFSET_BIN, SORTED_HITS, Ballot
 
 NONE = np.zeros(0, np.uint32)
 
@@ -24,7 +24,14 @@ def best(*of_segments, count=10):
 
 
 def voted(some, segments, count):
-    return list(zip(*(column.tolist() for column in most_voted(some, segments, count)), strict=True))
+    blocks = list(zip(segments, some, strict=True))
+    ballot = Ballot(sum(map(len, some)))
+    ballot.add(blocks)
+    return rows(ballot.best(blocks, blocks, count))
+
+
+def rows(lines):
+    return list(zip(*(column.tolist() for column in lines), strict=True))
 
 
 def slowly_voted(some, segments):
@@ -104,8 +111,8 @@ def test_the_best_of_many_hits_are_those_of_a_dictionary(number):
 
 
 @pytest.mark.parametrize("number", [60_000, 200_000, 500_000])
-def test_lines_of_more_votes_than_a_bucket_counts(number):
-    votes = [FULL - 1, FULL, FULL + 1, 2 * FULL, 2 * FULL + 1, 1000, number // 2]
+def test_lines_of_more_votes_than_heights_are_told_apart(number):
+    votes = [HEIGHTS - 1, HEIGHTS, HEIGHTS + 1, 2 * HEIGHTS, 2 * HEIGHTS + 1, 1000, number // 2]
     some = [np.concatenate([hits(*((10_007 * k, n) for k, n in enumerate(votes, 1))), noise(number, 1)])]
     found = voted(some, [1], len(votes))
     assert found == slowly_voted(some, [1])[: len(votes)]
@@ -126,6 +133,40 @@ def test_many_hits_on_few_places():
     """Each neighbour of a bucket is as full as itself."""
     some = [noise(300_000, 4, places=3_000)]
     assert voted(some, [9], 50) == slowly_voted(some, [9])[:50]
+
+
+def test_what_is_removed_has_no_vote():
+    old, new = [(1, hits((100, 30), (5_000, 3)))], [(1, hits((100, 2), (700, 5)))]
+    ballot = Ballot(100)
+    ballot.add(old)
+    ballot.add(new)
+    assert rows(ballot.best(new, [*old, *new], 5)) == [(1, 100, 32), (1, 700, 5)]
+    ballot.remove(old)
+    assert rows(ballot.best(new, new, 5)) == [(1, 700, 5), (1, 100, 2)]
+
+
+def test_a_line_wins_only_through_a_hit_that_is_new():
+    old, new = [(1, np.concatenate([hits((100, 30)), noise(20_000, 1)]))], [(1, hits((700, 5)))]
+    ballot = Ballot(20_000)
+    ballot.add(old)
+    ballot.add(new)
+    assert rows(ballot.best(new, [*old, *new], 1)) == [(1, 700, 5)]
+
+
+def test_hits_that_come_and_go_leave_the_votes_of_those_that_stay():
+    """As of a listener: what votes at the end counts as if it had come at once."""
+    looks = [[(segment, np.concatenate([noise(3_000, 7 * k + segment), hits((40_000, k))])) for segment in (1, 2)] for k in range(1, 12)]
+    ballot, staying = Ballot(20_000), []
+    for look in looks:
+        ballot.add(look)
+        staying.append(look)
+        if len(staying) > 4:
+            ballot.remove(staying.pop(0))
+    voting = [block for look in staying for block in look]
+    at_once = Ballot(20_000)
+    at_once.add(voting)
+    assert rows(ballot.best(looks[-1], voting, 30)) == rows(at_once.best(looks[-1], voting, 30))
+    assert rows(ballot.best(looks[-1], voting, 1))[0][2] >= 8 + 9 + 10 + 11
 
 
 def test_the_order_of_hits_does_not_matter():
