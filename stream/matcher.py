@@ -149,7 +149,7 @@ class Matcher:
         as soon as one is sure."""
         self._search.is_read_out()
         judged, best = self._plain(look, watched)
-        if not best.is_sure():
+        if not best.is_sure(SPARE_BITS if look.effort > 1 else 0.0):  # a relative may be sure at the speed of what it is not
             judged, best = self._warped(look, judged, best)
         if not best.is_sure() and look.effort > 1 and not self._search.is_read_out():
             judged, best = self._deep(look, judged, best)
