@@ -1,7 +1,8 @@
 """How cost and accuracy grow with the library: python -m benchmarks.scale MUSIC QUERIES --material MORE --data DIR
 
 Conventions
-    Each library holds all references and is grown from the next smaller one with decoys (see decoys.py). A library
+    Each library holds all references and is grown from the next smaller one with decoys (see decoys.py). Those that are so
+    large that `earprint rebuild` would make triples have them. A library
     of --as postings is emulated by the largest one that was grown, with its budgets of postings cut (see asking.py).
     Each is asked the same queries, of the conditions and lengths in CONDITIONS and UNKNOWN that the query set has.
     Times are CPU milliseconds of one process, with the index in memory.
@@ -40,8 +41,7 @@ from benchmarks import asking, common, corpus, decoys, plot
 from benchmarks.asking import Asked, Task
 from benchmarks.common import decimal, median, number, share
 from core import Index
-from core.growth import TRIPLE_FAN
-from core.params import Params
+from core.growth import TRIPLE_FAN, TRIPLES_FROM
 
 CONDITIONS = (
     *(("clean", 1.0), ("clean", 2.0), ("noise+0", 3.0), ("noise+0", 5.0), ("noise-5", 3.0), ("noise-5", 5.0)),
@@ -117,10 +117,12 @@ def grow(first: Path, folder: Path, sizes: Sequence[float], material: Sequence[d
     yield described("development", first, [])
     for size in sorted(sizes):
         name = f"{size:.2g}"
-        started, larger = time.perf_counter(), folder / f"{first.name}-{name}"
+        started, larger = time.perf_counter(), folder / name
         if not larger.exists():
             copied(first, larger)
         with Index(larger / "index") as index:
+            if size >= TRIPLES_FROM and not index.params.triple_fan:
+                index.rebuild(replace(index.params, triple_fan=TRIPLE_FAN))
             decoys.grow_until(index, "postings", size, material)
             print(f"grown to {size:.2g} postings in {time.perf_counter() - started:.0f} s", flush=True)
             adds = add_one_by_one(index, material)
@@ -300,21 +302,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=40, help="queries of each condition and length, at most")
     parser.add_argument("--sizes", type=float, nargs="*", default=SIZES, metavar="POSTINGS", help="grow libraries to these sizes")
     parser.add_argument("--as", type=float, nargs="*", default=EMULATED, metavar="POSTINGS", dest="emulated", help="emulate these")
-    parser.add_argument("--lists", choices=["pairs", "both"], default="pairs", help="whether libraries have triples, too")
     parser.add_argument("--json", type=Path, metavar="OUT", help="save all rows, and what each query brought")
     parser.add_argument("--plot", type=Path, help="draw the costs into this SVG file")
     return parser.parse_args()
 
 
-def params_of(lists: str) -> Params:
-    return replace(Params(), **{"triple_fan": TRIPLE_FAN}) if lists == "both" else Params()
-
-
 def measure(args: argparse.Namespace, folder: Path) -> Iterator[Result]:
     queries = chosen(corpus.read_queries(args.queries), args.half, args.n)
     material = decoys.read_material(args.material, folder / corpus.MATERIAL, args.jobs)
-    options = {"data": folder / args.lists, "jobs": args.jobs, "params": params_of(args.lists)}
-    with corpus.library(args.music, corpus.read_list(args.queries / "refs.txt"), **options) as library:
+    files = corpus.read_list(args.queries / "refs.txt")
+    with corpus.library(args.music, files, data=folder / "development", jobs=args.jobs) as library:
         print_diversity(library.folder, material)
         for grown in grow(library.folder, folder, args.sizes, material):
             yield ask(grown, queries, args.queries / "q", library.truth, args.jobs)
