@@ -1,5 +1,5 @@
 // Shows one answer: the best guess large, the others with bars.
-import { action, clone, cloneOne, fill, part, say } from "./dom.js";
+import { action, clone, cloneOne, cover, fill, part, say } from "./dom.js";
 import { clock, percent, pitchFact, speedFact, titleOf } from "./format.js";
 import { text } from "./text.js";
 
@@ -37,6 +37,8 @@ export class AnswerView {
     const words = best ? wordsOf(best) : { title: text.verdict[verdict], artist: "", album: "", percent: "" };
     if (verdict === "absent") words.percent = text.sure(percent(absent));
     fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice: best ? "" : text.advice[verdict] });
+    if (best?.track.id !== this.pictured) cover(this.root, best?.track);
+    this.pictured = best?.track.id;
     part(this.root, "timeline").hidden = !best;
     action(this.root, "play").hidden = !best;
     show(part(this.root, "facts"), best ? factsOf(best) : []);

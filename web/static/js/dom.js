@@ -17,3 +17,12 @@ export function say(element, value) {
 export function fill(root, values) {
   for (const [name, value] of Object.entries(values)) say(field(root, name), value ?? "");
 }
+
+// Shows the track's cover, if it has one, in the picture that is there for it. It is fetched when it comes into sight.
+export function cover(root, track) {
+  const picture = part(root, "cover");
+  picture.hidden = !track?.cover;
+  picture.onerror = () => { picture.hidden = true; };
+  if (track?.cover) picture.src = `tracks/${track.id}/cover`;
+  else picture.removeAttribute("src");
+}

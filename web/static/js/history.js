@@ -1,6 +1,6 @@
 // What was recognised in this browser, newest first, and how long; also music that nothing was found for. It never leaves the browser.
 import { load } from "./api.js";
-import { action, byId, cloneOne, fill, say } from "./dom.js";
+import { action, byId, cloneOne, cover, fill, say } from "./dom.js";
 import { amount, clock, dayOf, nameOf, span, titleOf } from "./format.js";
 import { HistoryStore, LIMIT } from "./history-store.js";
 import { text } from "./text.js";
@@ -103,6 +103,7 @@ export class History {
     row.dataset.id = id;
     row.classList.toggle("is-unknown", !track);
     fill(row, { title, artist: track?.artist, time: timeOf(entry) });
+    cover(row, track);
     row.querySelector("time").dateTime = from;
     const does = { play: () => this.onPlay(track), share: () => this.share(track), delete: () => this.remove(entry) };
     const words = { play: text.play(title), share: text.history.share(title), delete: text.history.remove(title) };

@@ -1,11 +1,12 @@
 // Listening: source -> socket -> answer. The states are those of text.status; nothing here draws.
 import { load, sendFile } from "./api.js";
 import { hold, release } from "./leaving.js";
-import { Level } from "./level.js";
-import { Microphone } from "./microphone.js";
 
 const BEHIND_SECONDS = 3; // of sound sent and not answered, from which on the server or the network is slow
 const FILE_BYTES = 64 << 20; // an hour of mp3; a larger file is not decoded in the browser's memory
+
+// What listening begins with is fetched when the button is approached: a browser that is asked long after the press would refuse.
+export const prepare = () => [load("level"), load("microphone")];
 
 // Of a file that the server has identified as a whole.
 const playsOf = ({ match, from, to, duration }) => (match ? [{
@@ -63,6 +64,7 @@ export class Listener {
   }
 
   async open({ kind, device, file }) {
+    const [{ Level }, { Microphone }] = await Promise.all(prepare());
     this.level = new Level(file ? null : seconds);
     if (!file) return Microphone.open({ kind, device }, this.sourceHandlers());
     if (file.size > FILE_BYTES) throw new DOMException("large", "EncodingError");

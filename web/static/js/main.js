@@ -4,17 +4,21 @@ import { load } from "./api.js";
 import { Count } from "./count.js";
 import { byId } from "./dom.js";
 import { dropZone, isAudio } from "./drop.js";
+import { keys } from "./keys.js";
 import { ListenView } from "./listen-view.js";
-import { Listener } from "./listen.js";
-import { Player } from "./player.js";
+import { Listener, prepare } from "./listen.js";
 import { SourceChoice } from "./source.js";
 import { saying } from "./toast.js";
 import { Tracks } from "./tracks.js";
 
-const player = new Player();
+let player; // fetched when something is played
 const onPlay = (track, seconds) => {
   if (listener.active) listener.stop(); // or the microphone would hear the loudspeaker
-  player.play(track, seconds);
+  return saying(async () => {
+    const { Player } = await load("player");
+    player ??= new Player();
+    player.play(track, seconds);
+  });
 };
 
 let history; // what was heard is fetched when there is any
@@ -25,15 +29,18 @@ const view = new ListenView({ onPlay, onPlays, heardSeconds: () => listener.hear
 const listener = new Listener(view);
 const source = new SourceChoice({ onKind: (kind) => view.label(kind) });
 const listenTo = async (choice) => {
-  player.close();
+  player?.close();
   await listener.start(choice);
   source.refresh();
 };
-byId("listen-button").onclick = () => {
-  if (listener.active) listener.stop();
-  else if (source.kind === "file") byId("file").click();
+const listen = () => {
+  if (source.kind === "file") byId("file").click();
   else listenTo(source);
 };
+byId("listen-button").onclick = () => (listener.active ? listener.stop() : listen());
+const approached = () => Promise.all(prepare()).catch(() => {}); // told when it is pressed
+for (const event of ["pointerenter", "pointerdown", "focus"]) byId("listen-button").addEventListener(event, approached, { once: true });
+keys({ listen: () => listener.active || listen(), stop: () => listener.active && listener.stop() });
 byId("file").onchange = ({ target }) => {
   const [file] = target.files;
   target.value = "";

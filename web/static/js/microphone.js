@@ -102,10 +102,3 @@ async function openTab() {
   if (stream.getAudioTracks().length === 0) throw new SourceError("NoTabSound");
   return new MediaStream(stream.getAudioTracks());
 }
-
-export const canShareTab = () => Boolean(navigator.mediaDevices?.getDisplayMedia);
-
-export async function devices() {
-  const all = await navigator.mediaDevices.enumerateDevices();
-  return all.filter((device) => device.kind === "audioinput" && device.deviceId);
-}

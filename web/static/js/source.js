@@ -1,6 +1,6 @@
 // The choice of what to listen to, remembered in this browser: a microphone, what this computer plays, or a file.
+import { canShareTab, devices } from "./devices.js";
 import { byId } from "./dom.js";
-import { canShareTab, devices } from "./microphone.js";
 import { text } from "./text.js";
 
 const KEY = "earprint.source";
