@@ -104,6 +104,49 @@ class TestCovers:
         assert len(asked) == 1
 
 
+class TestSeveralTracks:
+    def test_are_chosen_deleted_and_brought_back(self, page):
+        rows = page.locator("#tracks .track")
+        expect(rows).to_have_count(3)
+        page.get_by_role("button", name="Select", exact=True).click()
+        delete = page.locator("#select-delete")
+        expect(delete).to_be_disabled()
+        boxes = page.locator("#tracks .pick input")
+        boxes.nth(0).check()
+        boxes.nth(2).check()
+        expect(delete).to_have_text("Delete 2")
+        assert violations(page) == []
+        page.locator("#search").fill("x")  # another list, with what was chosen
+        page.locator("#search").fill("")
+        expect(boxes).to_have_count(3)
+        expect(boxes.nth(2)).to_be_checked()
+        delete.click()
+        expect(rows).to_have_count(1)
+        page.get_by_role("button", name="Undo").click()
+        expect(rows).to_have_count(3)
+        page.get_by_role("button", name="Done").click()
+        expect(boxes).to_have_count(0)
+
+    def test_all_that_are_shown(self, page):
+        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_role("button", name="All shown").click()
+        expect(page.locator("#select-delete")).to_have_text("Delete 3")
+
+    def test_that_were_removed_are_listed_and_restored(self, page):
+        row = page.locator("#tracks .track").first
+        title = row.locator("[data-field=title]").inner_text()
+        row.locator("[data-action=delete]").click()
+        expect(page.locator("#tracks .gone")).to_be_visible()
+        page.get_by_role("button", name="Removed tracks").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(title)
+        assert violations(page) == []
+        dialog.get_by_role("button", name=f"Restore {title}").click()
+        expect(dialog).to_contain_text("Nothing was removed")
+        dialog.get_by_role("button", name="Close").click()
+        expect(page.locator("#tracks .track")).to_have_count(3)
+
+
 def test_it_can_be_installed(page, address):
     link = page.locator("link[rel=manifest]").evaluate("link => link.href")
     answer = page.request.get(link)

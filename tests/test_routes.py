@@ -241,6 +241,16 @@ def test_a_silent_file_fails_alone(client, new_song, music, tmp_path):
     assert "less than 1 s of sound" in answer["failed"][0]["error"]
 
 
+def test_removed_tracks_are_listed_until_they_are_restored(client, track):
+    before = client.get("/removed").json()["tracks"]  # of other tests
+    client.delete(f"/tracks/{track['id']}")
+    last, *others = client.get("/removed").json()["tracks"]
+    assert last["track"] == track
+    assert others == before
+    client.post(f"/tracks/{track['id']}/restore")
+    assert client.get("/removed").json()["tracks"] == before
+
+
 @pytest.mark.parametrize("path", ["/predict", "/upload"])
 @pytest.mark.parametrize("size", [1_000, 1_000_000])
 def test_a_file_in_another_field_is_no_file_whatever_its_size(client, path, size):
@@ -417,7 +427,7 @@ def test_ready(client):
     while (response := client.get("/health/ready")).status_code != 200 and time.monotonic() < deadline:
         assert error(response, 503) == "not_ready"
         time.sleep(0.05)
-    assert response.json() == {"status": "ready"}
+    assert response.json() == {"status": "ready", "advice": None}
 
 
 def test_metrics(client, music):

@@ -21,7 +21,7 @@ OPEN = ("/login", "/logout", "/health", "/health/ready")  # to everybody, always
 PAGE = "/"  # too: it holds the log-in, and no tracks before it
 FILES = ("/static/", "/vendor/")
 ASKING = ("/predict", "/listen")  # changes nothing, whatever the method
-INNER = ("/metrics",)  # reading, but an operator's matter
+INNER = ("/metrics", "/removed")  # reading, but a matter of those who change the library, and of operators
 
 
 class Keys:

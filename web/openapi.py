@@ -102,6 +102,9 @@ SCHEMAS: Json = {
         next=_or_null({"type": "string"}, "What `after` has to be for the page that follows; null at the end."),
         total=_count("Tracks on all pages of this search. Without a search: all tracks."),
     ),
+    "Removed": _object(
+        tracks={"type": "array", "items": _object(track=_ref("Track"), removed=_text("When it was removed, in UTC.", format="date-time"))}
+    ),
     "Stats": _object(
         tracks=_count("Tracks in the library."),
         seconds=_number("Seconds of music.", minimum=0),
@@ -212,6 +215,7 @@ PATHS: Json = {
             },
         ),
     },
+    "/removed": {"get": _call("The tracks that can be restored, those removed last first.", _json(_ref("Removed")))},
     "/upload": {
         "post": _call("Adds recordings to the library.", _json(_ref("Uploaded")), requestBody=_body(FORM, "Files"), errors=NO_FILE)
     },

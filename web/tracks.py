@@ -103,6 +103,13 @@ class OneTrack(HTTPEndpoint):
         return Response(status_code=204)
 
 
+async def removed(request: Request) -> Response:
+    """List the tracks that can be restored, those removed last first."""
+    found = await run_in_threadpool(request.state.library.index.removed)
+    found.sort(key=lambda gone: gone.at, reverse=True)
+    return JSONResponse({"tracks": [{"track": gone.track.to_json(), "removed": gone.at} for gone in found]})
+
+
 async def restore(request: Request) -> Response:
     restored = await _edit(request, request.state.library.restore)
     return JSONResponse(restored.to_json())

@@ -67,6 +67,8 @@ const addChosen = (input, wanted) => {
 byId("upload-files").onchange = ({ target }) => addChosen(target, () => true);
 byId("upload-folder").onchange = ({ target }) => addChosen(target, isAudio);
 dropZone(byId("library"), add);
+byId("select").onclick = () => saying(async () => (await load("select")).toggleSelection({ tracks, announcer }));
+byId("removed").onclick = () => saying(async () => (await load("removed")).showRemoved({ onDone, announcer }));
 byId("demo").onclick = ({ currentTarget }) => saying(async () => (await load("demo")).addDemo(currentTarget, { onDone, announcer }));
 byId("help").onclick = ({ target }) => {
   const button = target.closest("[data-action=copy]");
