@@ -23,6 +23,7 @@ def alone(browser, address):
         page.goto(address)
         page.evaluate("entries => localStorage.setItem('earprint.history', JSON.stringify(entries))", HEARD)
         page.reload()
+        expect(page.locator("#history-list li[data-id]")).to_have_count(1)
         context.set_offline(True)
         yield page
         assert errors == []
