@@ -35,7 +35,7 @@ def test_the_first_command_prepares_and_the_next_have_nothing_to_compile(music, 
     assert len(everything) > 20
     assert run("add", *music, "--data", tmp_path / "data", **place) == []
     assert run("identify", *music, "--data", tmp_path / "data", **place) == []
-    assert run("rebuild", "--data", tmp_path / "data", **place) == []
+    assert run("rebuild", "-q", "--data", tmp_path / "data", **place) == []
     assert run("check", "--data", tmp_path / "data", **place) == []
     assert run("prepare", **place) == []
     assert compiled(tmp_path) == everything
