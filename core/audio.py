@@ -12,7 +12,7 @@ from typing import BinaryIO
 import soundfile
 
 from core.decoding import FASTEST_RATE, SLOWEST_RATE, decode, open_container
-from core.disk import display_name
+from core.disk import display_name, readable
 from core.errors import AudioError
 from core.pcm import Array, mono
 
@@ -75,8 +75,9 @@ class AudioFile:
         self._open.close()
 
     def blocks(self) -> Iterator[Array]:
-        """The sound in blocks float32 `[n]` of about one second, the last one shorter."""
-        return self._blocks
+        """Yield the sound in blocks float32 `[n]` of about one second, the last one shorter. Raises AudioError where it cannot be read."""
+        with readable(self.name):
+            yield from self._blocks
 
 
 def _magic(source: str | Path | BinaryIO) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.audiostore import AudioStore, delete
 from core.check import Problem
-from core.disk import sync
+from core.disk import copy_file, sync
 from core.errors import AudioError, EarprintError
 from core.index import Index, Track
 from core.library import Library
@@ -56,7 +55,7 @@ def _copy_audio(library: Library, store: AudioStore, tracks: list[Track], progre
     for done, (track, path) in enumerate(kept, 1):
         try:
             if not store.path(track.sha256, track.filename).exists():
-                store.keep(str(path), track.sha256, track.filename, shutil.copy)
+                store.keep(str(path), track.sha256, track.filename, copy_file)
         except AudioError as error:
             yield Problem(track, str(error))
         progress(done, len(kept))

@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from core.disk import check_file, display_name
+from core.disk import check_file, display_name, readable, state_of
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.params import Params
 
@@ -66,19 +66,25 @@ def file_sha256(path: str | Path) -> str:
 def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
     """Decodes and fingerprints a file in this process. `name` is what errors call it, and its file name.
 
-    Raises AudioError: TooLongError for more than `max_seconds` of sound, or than a constellation holds (108 hours); SilentError when a
-    reference has too little to be recognised.
+    Raises AudioError: for a reference that changes meanwhile (of a query what decodes counts); TooLongError for more than `max_seconds`
+    of sound, or than a constellation holds (108 hours); SilentError when a reference has too little to be recognised.
     """
     from core.audio import AudioFile
     from core.constellation import MAX_FRAME, sounding_seconds
 
     name = name or display_name(path)
     check_file(path, name)
+    with readable(name):
+        before = state_of(path)
     with AudioFile(path, name) as audio:
         peaks, levels, duration = _fingerprint(audio, params, query, min(max_seconds, MAX_FRAME * params.frame_seconds))
     if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
         raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
-    return Analysis(str(path), Path(name).name, file_sha256(path), audio.tags, duration, peaks, levels)
+    with readable(name):
+        sha256, after = file_sha256(path), state_of(path)
+    if not query and before != after:
+        raise AudioError(f"{name}: changed while it was read; add it again")
+    return Analysis(str(path), Path(name).name, sha256, audio.tags, duration, peaks, levels)
 
 
 class Ingest:

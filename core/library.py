@@ -8,7 +8,7 @@ many tracks: what a crash can lose is the latest of them, whole. What was remove
 from __future__ import annotations
 
 import math
-import shutil
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from typing import Literal, TypeVar
 from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
-from core.disk import check_file, display_name
+from core.disk import check_file, copy_file, display_name, is_folder, is_readable_file, move_file, readable
 from core.duplicates import copies
 from core.errors import AudioError, EarprintError, SilentError, StorageError
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
@@ -137,9 +137,9 @@ class Library:
             Path(temp_path).unlink(missing_ok=True)
 
     def audio_path(self, track: Track) -> Path | None:
-        """Where the track's audio is, if it still is."""
+        """Return where the track's audio is, None when it cannot be read there any more."""
         places = [self.kept_audio(track), Path(track.path)]
-        return next((place for place in places if place.is_file()), None)
+        return next((place for place in places if is_readable_file(place)), None)
 
     def kept_audio(self, track: Track) -> Path:
         """Where the track's audio is when the library keeps it."""
@@ -267,8 +267,10 @@ class Library:
 
     def _known(self, path: str, name: str | None = None) -> Track | None:
         """The track that was made of this file, unless its constellation was lost. Raises AudioError when it cannot be read."""
-        check_file(path, name or display_name(path))
-        track = self.index.find(file_sha256(path))
+        name = name or display_name(path)
+        check_file(path, name)
+        with readable(name):
+            track = self.index.find(file_sha256(path))
         return track if track and len(self.index.constellation(track.id)) else None
 
     def _write(self, results: Iterable[tuple[str, Result]], copy: bool) -> Iterator[Added]:
@@ -288,7 +290,7 @@ class Library:
         try:
             if isinstance(result, Analysis):
                 if copy:
-                    self._store.keep(path, result.sha256, result.filename, shutil.copy)
+                    self._store.keep(path, result.sha256, result.filename, copy_file)
                 return _new_track(result, str(Path(path).absolute())), result.peaks
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
@@ -310,7 +312,7 @@ class Library:
     def _reunite(self, path: str, track: Track, copy: bool) -> Track:
         """A known track: its audio may have moved to here."""
         if copy and not self._store.path(track.sha256, track.filename).is_file():
-            self._store.keep(path, track.sha256, track.filename, shutil.copy)
+            self._store.keep(path, track.sha256, track.filename, copy_file)
         elif self.audio_path(track) is None:
             return self.index.update(track.id, path=str(Path(path).absolute()))
         return track
@@ -319,11 +321,11 @@ class Library:
         known = self._known(path, filename)
         if known:
             if self.audio_path(known) is None:
-                self._store.keep(path, known.sha256, known.filename, shutil.move)
+                self._store.keep(path, known.sha256, known.filename, move_file)
             return Added(filename, "known", known)
         analysis = self.ingest.one(path, name=filename, max_seconds=max_seconds)
         with self._keeping():
-            self._store.keep(path, analysis.sha256, analysis.filename, shutil.move)
+            self._store.keep(path, analysis.sha256, analysis.filename, move_file)
             (added,) = self.index.add([(_new_track(analysis, ""), analysis.peaks)])
         return _said(filename, added)
 
@@ -331,7 +333,7 @@ class Library:
 def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:
     """The files named, whatever they are, and those with the suffix of an audio file in the folders named, sorted."""
     for path in paths:
-        if Path(path).is_dir():
+        if is_folder(path):
             yield from _audio_files_in(Path(path), frozenset())
         else:
             yield str(path)
@@ -339,7 +341,7 @@ def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:
 
 def _audio_files_in(folder: Path, above: frozenset[Path]) -> Iterator[str]:
     """`above` are the folders that this one is in: a link to one of them would never end."""
-    here = folder.resolve()
+    here = Path(os.path.realpath(folder))
     try:
         entries = sorted(folder.iterdir()) if here not in above else []
     except OSError:
@@ -348,7 +350,7 @@ def _audio_files_in(folder: Path, above: frozenset[Path]) -> Iterator[str]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if is_folder(entry):
             yield from _audio_files_in(entry, above | {here})
         elif entry.suffix.lower() in AUDIO_SUFFIXES:
             yield str(entry)
@@ -380,10 +382,19 @@ def _failed_again(track: Track, error: EarprintError) -> Added:
 
 
 def _batches(results: Iterable[T]) -> Iterator[list[T]]:
-    """Gathers results that share a transaction."""
+    """Gather results that share a transaction. Where `results` fails, what it gave until then still comes first."""
     batch: list[T] = []
     deadline = 0.0
-    for result in results:
+    waiting = iter(results)
+    while True:
+        try:
+            result = next(waiting)
+        except StopIteration:
+            break
+        except Exception:
+            if batch:
+                yield batch
+            raise
         deadline = deadline if batch else time.monotonic() + BATCH_SECONDS
         batch.append(result)
         if len(batch) >= BATCH_TRACKS or time.monotonic() > deadline:

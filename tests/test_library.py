@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,6 +103,35 @@ def test_a_failed_file_does_not_stop_the_rest(library, songs, tmp_path):
     for added, reason in zip(results, ("is not audio", "no such file", "less than 1 s"), strict=False):
         assert reason in added.error
     assert uploads(library) == [f"{file_sha256(songs[0])}.flac"]
+
+
+def test_a_file_that_vanishes_before_it_is_hashed_fails_alone(library, songs, tmp_path, monkeypatch):
+    paths = [songs[0], Path(shutil.copy(songs[1], tmp_path / "fleeting.flac")), songs[2]]
+    check_file = library_module.check_file
+    monkeypatch.setattr(library_module, "check_file", lambda path, name: check_file(path, name) or paths[1].unlink(missing_ok=True))
+    results = list(library.add(paths))
+    assert statuses(results) == ["added", "failed", "added"]
+    assert "no such file, or not any more" in results[1].error
+
+
+def test_a_file_that_vanishes_before_it_is_copied_fails_alone(library, songs, tmp_path, monkeypatch):
+    paths = [songs[0], Path(shutil.copy(songs[1], tmp_path / "fleeting.flac")), songs[2]]
+    copy_file = library_module.copy_file
+    monkeypatch.setattr(library_module, "copy_file", lambda *names: paths[1].unlink(missing_ok=True) or copy_file(*names))
+    assert statuses(library.add(paths, copy=True)) == ["added", "failed", "added"]
+    assert len(uploads(library)) == 2
+
+
+def test_a_bug_over_one_file_does_not_lose_those_before_it(library, songs, monkeypatch):
+    def many(*_, **options):
+        yield from library_many(songs[:2], **options)
+        raise ZeroDivisionError
+
+    library_many = library.ingest.many
+    monkeypatch.setattr(library, "ingest", SimpleNamespace(many=many))
+    with pytest.raises(ZeroDivisionError):
+        list(library.add(songs))
+    assert library.index.tracks().total == 2
 
 
 def test_folders_are_walked(songs, tmp_path):
