@@ -13,7 +13,7 @@ from core.errors import EarprintError
 
 COMMANDS = (
     *(live.serve, tracks.add, tracks.identify, live.listen),
-    *(tracks.tracks, tracks.remove, tracks.restore),
+    *(tracks.tracks, tracks.remove, tracks.restore, tracks.prune),
     *(library.stats, library.rebuild, library.check, library.backup, library.prepare, live.settings),
 )
 SURROUNDINGS = {  # errors of the machine or of its owner's rights, never a bug of ours

@@ -10,7 +10,7 @@ import typer
 
 from cli.given import end, inputs_of, opened, prepared, resumable
 from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Quiet
-from cli.said import Record, answer_line, bar, clock, name_of, say
+from cli.said import Record, answer_line, bar, clock, name_of, note, say
 from core.errors import EarprintError
 from core.folder import is_library
 
@@ -27,32 +27,36 @@ def add(
     files_from: FilesFrom = None,
     jobs: Jobs = CORES,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
+    retag: Annotated[bool, typer.Option("--retag", help="Read the tags of known files again; without PATH, those of all tracks.")] = False,
     data: Data = DATA,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn recordings: files, and in folders all that have the suffix of an audio file."""
-    inputs = inputs_of(paths, files_from)
+    inputs = None if retag and not paths and not files_from else inputs_of(paths, files_from)
     report = _Report(quiet, as_json)
     try:
         with resumable():
             prepared(quiet=quiet)
         with resumable(), bar("Adding", quiet=quiet) as show:
-            for added in _added(data, inputs, copy=copy, jobs=jobs, progress=show):
+            for added in _added(data, inputs, copy=copy, retag=retag, jobs=jobs, progress=show):
                 report.say(added)
     finally:
         report.end()
     end(len(report.failures))
 
 
-def _added(data: Path, inputs: list[str], **options: Any) -> "Iterator[Added]":
-    """Yield what becomes of each file. A library is made only when there is something to put into it."""
-    failures = None if is_library(data) else _failures_of(inputs)
+def _added(data: Path, inputs: list[str] | None, **options: Any) -> "Iterator[Added]":
+    """Yield what becomes of each file; without `inputs`, of those of all tracks.
+
+    A library is made only when there is something to put into it.
+    """
+    failures = None if is_library(data) else _failures_of(inputs or [])
     if failures is not None:
         yield from failures
         return
     with opened(data, make=True) as library:
-        yield from library.add(inputs, **options)
+        yield from library.add(library.audio_paths() if inputs is None else inputs, **options)
 
 
 def _failures_of(inputs: list[str]) -> "list[Added] | None":
@@ -85,7 +89,7 @@ class _Report:
         if self._as_json or (added.status != "failed" and not self._quiet):
             track = added.track and added.track.to_json()
             record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
-            say(self._as_json, record, f"{added.status:6}  {added.path}")
+            say(self._as_json, record, f"{added.status:7}  {added.path}")
 
     def end(self) -> None:
         if self._as_json:
@@ -176,6 +180,23 @@ def restore(ids: Ids, data: Data = DATA, as_json: AsJson = False) -> None:
     """Bring removed tracks back."""
     with opened(data) as library:
         _each(ids, library.restore, "restored", as_json)
+
+
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the tracks whose file is gone, after asking; `restore` brings them back."""
+    with opened(data) as library:
+        gone = library.gone()
+        for track in gone:
+            line = f"{track.id:6}  gone  {name_of(track.to_json())}  {track.path}"
+            say(as_json, {"id": track.id, "status": "gone", "track": track.to_json(), "error": None}, line.rstrip())
+        if not gone:
+            note("the file of each track is there; nothing to remove")
+        elif yes or typer.confirm(f"Remove these {len(gone):,} of {library.index.count():,} tracks?", err=True):
+            _each([track.id for track in gone], library.remove, "removed", as_json)
 
 
 def _each(ids: list[int], change: Callable[[int], "Track"], status: str, as_json: bool) -> None:

@@ -75,6 +75,16 @@ def is_readable_file(path: str | Path) -> bool:
         return False
 
 
+def is_missing(path: str | Path) -> bool:
+    """Return whether there is no regular file here; False where that cannot be found out."""
+    try:
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+
+
 def state_of(path: str | Path) -> tuple[int, int, int, int]:
     """Return what differs when another file has taken the path, or its bytes have changed. Raises OSError."""
     found = Path(path).stat()

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from core.disk import check_file, display_name, readable, state_of
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
@@ -87,6 +87,13 @@ def analyse(path: str | Path, params: Params, *, name: str | None = None, query:
     return Analysis(str(path), Path(name).name, sha256, audio.tags, duration, peaks, levels)
 
 
+def read_tags(path: str | Path, name: str) -> Tags:
+    """Return what a file says about itself. Raises AudioError, which calls it `name`."""
+    check_file(path, name)
+    with AudioFile(path, name) as audio:
+        return audio.tags
+
+
 class Ingest:
     """`analyse` in up to `jobs` worker processes, which start when they are first needed. A context manager.
 
@@ -104,7 +111,15 @@ class Ingest:
 
     def one(self, path: str | Path, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
         """As `analyse`. A file over which a worker dies, or takes too long, is an AudioError."""
-        question = Question(str(path), name or display_name(path), query, max_seconds)
+        answer = self._ask(Question(str(path), name or display_name(path), query, max_seconds))
+        return cast(Analysis, answer)
+
+    def tags(self, path: str | Path) -> Tags:
+        """As `read_tags`, in a worker: tags may be as hostile as sound."""
+        answer = self._ask(Question(str(path), display_name(path), tags_only=True))
+        return cast(Tags, answer)
+
+    def _ask(self, question: Question) -> Analysis | Tags:
         with self._borrowed() as worker:
             answer = worker.ask(question, self._file_seconds)
         if isinstance(answer, Exception):
@@ -192,8 +207,9 @@ class Question(NamedTuple):
 
     path: str
     name: str
-    query: bool
-    max_seconds: float
+    query: bool = False
+    max_seconds: float = math.inf
+    tags_only: bool = False
 
 
 class _Worker:
@@ -214,13 +230,13 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def ask(self, question: Question, seconds: float) -> Analysis | Exception:
+    def ask(self, question: Question, seconds: float) -> Analysis | Tags | Exception:
         """Raises AudioError when there is no answer."""
         try:
             self._pipe.send(question)
             if not self._pipe.poll(seconds):
                 raise AudioError(f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files")
-            answer: Analysis | Exception = self._pipe.recv()
+            answer: Analysis | Tags | Exception = self._pipe.recv()
             return answer
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise AudioError(f"{question.name}: the decoder crashed over it; convert it to another format") from error
@@ -255,8 +271,10 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most),) * 2)
 
 
-def _answer(question: Question, params: Params) -> Analysis | Exception:
+def _answer(question: Question, params: Params) -> Analysis | Tags | Exception:
     try:
+        if question.tags_only:
+            return read_tags(question.path, question.name)
         return analyse(question.path, params, name=question.name, query=question.query, max_seconds=question.max_seconds)
     except MemoryError:
         return AudioError(f"{question.name}: needs too much memory; convert it to another format")

@@ -11,20 +11,21 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from core.audio import Tags
 from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
-from core.disk import check_file, copy_file, display_name, is_folder, is_readable_file, move_file, readable
-from core.duplicates import copies
-from core.errors import AudioError, EarprintError, SilentError, StorageError
+from core.disk import check_file, copy_file, display_name, is_folder, is_missing, is_readable_file, move_file, readable
+from core.duplicates import copies, same_music
+from core.errors import AudioError, ConflictError, EarprintError, SilentError, StorageError
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256
@@ -33,22 +34,38 @@ from core.params import Params
 T = TypeVar("T")
 
 BATCH_TRACKS = 32  # a transaction
+SAME_FILE_OVERLAP = 0.5  # of the longer of two recordings: where a file is replaced by one with so much of its music, it is still its track
 BATCH_SECONDS = 5.0  # after which a transaction is written with what there is
 REMOVED_DAYS = 30  # that a removed track can be restored; then it is forgotten
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a file. `track` is the new one, or the one that is known."""
+    """What became of a file. `track` is the new one, or the one that was known; updated, when other bytes or tags of it count now."""
 
     path: str
-    status: Literal["added", "known", "failed"]
+    status: Literal["added", "known", "updated", "failed"]
     track: Track | None
     error: str | None = None
 
 
-Result = Analysis | Track | EarprintError  # of looking at a file: new, known, or failed
-Ready = tuple[NewTrack, Peaks] | Track | EarprintError
+@dataclass(frozen=True)
+class Tagged:
+    """A known track, and what its file says about itself."""
+
+    track: Track
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Updated:
+    """A known track after its file, or what is read of it, has changed."""
+
+    track: Track
+
+
+Result = Analysis | Track | Tagged | EarprintError  # of looking at a file: new bytes, known ones, known ones whose tags count, or failed
+Ready = tuple[NewTrack, Peaks] | Track | Updated | EarprintError
 
 
 class Library:
@@ -93,16 +110,19 @@ class Library:
         paths: Iterable[str | Path],
         *,
         copy: bool = False,
+        retag: bool = False,
         jobs: int = 1,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Iterator[Added]:
         """Learns files, and in folders all that have the suffix of an audio file; says what became of each, in order.
 
-        Files stay where they are; `copy` keeps a copy as well. `progress` is called with the files done, and all.
+        Files stay where they are; `copy` keeps a copy as well; `retag` reads the tags of known files again. A file that holds the
+        recording of its path's track in other bytes updates that track. `progress` is called with the files done, and all.
         """
         files = list(audio_files(paths))
         with self.writing():
-            results = self.ingest.many(files, jobs=jobs, known=self._known)
+            known: Callable[[str], Track | Tagged | None] = self._tagged if retag else self._known
+            results: Iterator[tuple[str, Result]] = self.ingest.many(files, jobs=jobs, known=known)
             for done, added in enumerate(self._write(results, copy), 1):
                 progress(done, len(files))
                 yield added
@@ -136,10 +156,21 @@ class Library:
         finally:
             Path(temp_path).unlink(missing_ok=True)
 
+    def audio_paths(self) -> list[Path]:
+        """Return where the audio of all tracks is that have some."""
+        paths = map(self.audio_path, self.index.tracks(limit=None).tracks)
+        return [path for path in paths if path is not None]
+
+    def gone(self) -> list[Track]:
+        """Return the tracks whose audio is neither kept nor at its path any more; not those that only cannot be read."""
+        return [track for track in self.index.tracks(limit=None).tracks if all(map(is_missing, self._places(track)))]
+
     def audio_path(self, track: Track) -> Path | None:
         """Return where the track's audio is, None when it cannot be read there any more."""
-        places = [self.kept_audio(track), Path(track.path)]
-        return next((place for place in places if is_readable_file(place)), None)
+        return next((place for place in self._places(track) if is_readable_file(place)), None)
+
+    def _places(self, track: Track) -> list[Path]:
+        return [self.kept_audio(track), Path(track.path)]
 
     def kept_audio(self, track: Track) -> Path:
         """Where the track's audio is when the library keeps it."""
@@ -273,6 +304,10 @@ class Library:
             track = self.index.find(file_sha256(path))
         return track if track and len(self.index.constellation(track.id)) else None
 
+    def _tagged(self, path: str) -> Tagged | None:
+        track = self._known(path)
+        return Tagged(track, self.ingest.tags(path)) if track else None
+
     def _write(self, results: Iterable[tuple[str, Result]], copy: bool) -> Iterator[Added]:
         """Gathers results so that tracks share a transaction."""
         for batch in _batches(results):
@@ -291,9 +326,13 @@ class Library:
             if isinstance(result, Analysis):
                 if copy:
                     self._store.keep(path, result.sha256, result.filename, copy_file)
-                return _new_track(result, str(Path(path).absolute())), result.peaks
+                return self._renewed(_new_track(result, str(Path(path).absolute())), result.peaks)
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
+            if isinstance(result, Tagged):
+                track = self.index.retag(result.track.id, _tag_fields(result.tags, result.track.filename))
+                here = self._reunite(path, track, copy)
+                return here if track == result.track else Updated(here)
             return result
         except StorageError as error:
             raise StorageError(f"{display_name(path)}: {error}") from error  # the next file would fare no better
@@ -310,12 +349,24 @@ class Library:
             raise
 
     def _reunite(self, path: str, track: Track, copy: bool) -> Track:
-        """A known track: its audio may have moved to here."""
-        if copy and not self._store.path(track.sha256, track.filename).is_file():
+        """Note what the bytes at `path` say: that the audio of this track has moved there, or that another track's is there no longer."""
+        here = str(Path(path).absolute())
+        holder = self.index.at(here)
+        if copy and not self.kept_audio(track).is_file():
             self._store.keep(path, track.sha256, track.filename, copy_file)
-        elif self.audio_path(track) is None:
-            return self.index.update(track.id, path=str(Path(path).absolute()))
+        if track.path != here and not any(_sha256(place) == track.sha256 for place in self._places(track)):
+            return self.index.update(track.id, path=here)
+        if holder and holder.id != track.id:
+            self.index.update(holder.id, path="")
         return track
+
+    def _renewed(self, new: NewTrack, peaks: Peaks) -> Ready:
+        """Decide whether unknown bytes are a newer state of the track that its path belongs to, which is then updated, or a new track."""
+        holder = self.index.at(new.path)
+        if holder and same_music(self.index.constellation(holder.id), peaks, self.index.params, SAME_FILE_OVERLAP):
+            with suppress(ConflictError):  # the same bytes were added meanwhile
+                return Updated(self.index.renew(holder.id, new, peaks))
+        return new, peaks
 
     def _add_upload(self, path: str, filename: str, max_seconds: float) -> Added:
         known = self._known(path, filename)
@@ -365,14 +416,20 @@ def _sha256(path: Path) -> str:
 
 
 def _new_track(analysis: Analysis, path: str) -> NewTrack:
-    tags = analysis.tags
-    title = tags.title or Path(analysis.filename).stem
-    return NewTrack(title, tags.artist, tags.album, analysis.duration, analysis.filename, analysis.sha256, path)
+    file: dict[str, Any] = {"duration": analysis.duration, "filename": analysis.filename, "sha256": analysis.sha256, "path": path}
+    return NewTrack(**_tag_fields(analysis.tags, analysis.filename), **file)
 
 
-def _said(path: str, result: tuple[Track, bool] | Track | EarprintError) -> Added:
+def _tag_fields(tags: Tags, filename: str) -> dict[str, Any]:
+    """Return the fields of a track that its file's tags make. The name of a file stands for a missing title."""
+    return {**asdict(tags), "title": tags.title or Path(filename).stem}
+
+
+def _said(path: str, result: tuple[Track, bool] | Track | Updated | EarprintError) -> Added:
     if isinstance(result, EarprintError):
         return Added(path, "failed", None, str(result))
+    if isinstance(result, Updated):
+        return Added(path, "updated", result.track)
     track, new = result if isinstance(result, tuple) else (result, False)
     return Added(path, "added" if new else "known", track)
 

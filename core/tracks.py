@@ -5,13 +5,15 @@ import json
 import math
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from core.errors import EarprintError
 
+EDITABLE = ("title", "artist", "album")
+REPLACEMENT = "\ufffd"  # stands where earlier versions could not read a character of a tag
 
 @dataclass(frozen=True)
 class NewTrack:
@@ -30,6 +32,22 @@ class NewTrack:
 class Track(NewTrack):
     id: int  # positive, never reused
     added: str  # ISO 8601, UTC
+    _: KW_ONLY
+    edited: tuple[str, ...] | None = None  # the fields that were edited by hand; None in rows of versions that did not note it
+
+    def with_edits(self, edits: Mapping[str, Any]) -> Self:
+        """Return the track as a user has edited it: what its file says of these fields no longer matters."""
+        noted = EDITABLE if self.edited is None else self.edited
+        return replace(self, **edits, edited=tuple(sorted({*noted, *edits})))
+
+    def with_tags(self, tags: Mapping[str, Any]) -> Self:
+        """Return the track with what the same bytes say of it. Edits stay; so does text that may be one, unless it is empty or broken."""
+        may_be = () if self.edited is not None else [name for name in EDITABLE if _is_sound(getattr(self, name))]
+        return replace(self, **_without(tags, {*(self.edited or ()), *may_be}))
+
+    def renewed(self, new: NewTrack) -> Self:
+        """Return the track with all that other bytes of the same recording say. Edits stay."""
+        return replace(self, **_without(asdict(new), self.edited or ()))
 
     def to_json(self) -> dict[str, Any]:
         names = ("id", "title", "artist", "album", "duration", "filename", "added")
@@ -47,7 +65,20 @@ class Track(NewTrack):
 @lru_cache(maxsize=1024)
 def _track(row: bytes) -> Track:
     """Those that are guessed are read again and again."""
-    return Track(**json.loads(row))
+    return _track_of(json.loads(row))
+
+
+def _track_of(stored: dict[str, Any]) -> Track:
+    edited = stored.pop("edited", None)
+    return Track(**stored, edited=None if edited is None else tuple(edited))
+
+
+def _is_sound(text: str) -> bool:
+    return bool(text) and REPLACEMENT not in text
+
+
+def _without(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 @dataclass(frozen=True)
@@ -63,7 +94,7 @@ class Removed:
     @classmethod
     def load(cls, row: bytes | memoryview) -> "Removed":
         stored = json.loads(bytes(row))
-        return cls(Track(**stored["track"]), stored["at"])
+        return cls(_track_of(stored["track"]), stored["at"])
 
 
 @dataclass(frozen=True)

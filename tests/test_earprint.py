@@ -19,7 +19,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from core.audio import AudioFile
+from core.audio import AudioFile, Tags
 from core.demo import demo_track, write_audio
 from core.library import Library
 from tests.disks import freeze, full_disk
@@ -119,6 +119,50 @@ class TestAdd:
             assert done.stdout.decode().splitlines()
             assert done.returncode == (inputs != [tmp_path])
             assert not (tmp_path / "data").exists()
+
+
+    def test_updates_what_was_retagged_and_reads_tags_again(self, music, tmp_path):
+        data, path = tmp_path / "data", tmp_path / "song.flac"
+        for title in ("Old", "New"):
+            write_audio(path, demo_track(1, 3, 11_025), 11_025, Tags(title))
+            (line,) = lines(run("add", path, "--json", "--data", data))
+            assert line["status"] == ("added" if title == "Old" else "updated")
+            assert line["track"]["title"] == title
+        with Library(data) as library:
+            library.index.retag(1, {"title": "Read badly"})
+        assert run("add", "--retag", "--data", data).stdout.decode().splitlines() == [f"updated  {path}", "1 updated"]
+        (line,) = lines(run("add", "--retag", path, "--json", "--data", data))
+        assert (line["status"], line["track"]["title"]) == ("known", "New")
+
+
+class TestPrune:
+    @pytest.fixture
+    def holey(self, writable):
+        with Library(writable) as library:
+            for number in (1, 2):
+                library.index.update(number, path=str(writable / f"nowhere {number}.flac"))
+        return writable
+
+    def test_says_which_tracks_and_asks(self, holey, music):
+        for answer, count in ((b"n\n", len(music)), (b"y\n", len(music) - 2)):
+            done = run("prune", "--data", holey, stdin=answer)
+            said = done.stdout.decode().splitlines()
+            assert [line.split()[:2] for line in said[:2]] == [["2", "gone"], ["1", "gone"]]
+            assert said[0].endswith("nowhere 2.flac")
+            assert f"Remove these 2 of {len(music)} tracks?" in done.stderr.decode()
+            assert len(lines(run("tracks", "--json", "--data", holey))) == count
+        assert run("restore", 1, "--data", holey).returncode == 0
+
+    def test_does_not_ask_with_yes(self, holey, music):
+        done = run("prune", "--yes", "--json", "--data", holey)
+        assert [(line["id"], line["status"]) for line in lines(done)] == [(2, "gone"), (1, "gone"), (2, "removed"), (1, "removed")]
+        again = run("prune", "--data", holey)
+        assert (again.stdout, again.returncode) == (b"", 0)
+        assert "nothing to remove" in complaint(again)
+
+    def test_removes_nothing_without_an_answer(self, holey, music):
+        assert run("prune", "--data", holey).returncode == 1
+        assert len(lines(run("tracks", "--json", "--data", holey))) == len(music)
 
 
 class TestIdentify:

@@ -153,6 +153,100 @@ def test_progress_counts_files(library, songs):
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
+def retagged(path, title, seed=0, seconds=4):
+    """Write a file again with the same sound and another title."""
+    return write_audio(path, demo_track(seed, seconds, RATE), RATE, Tags(title, "Artist", ""))
+
+
+def test_a_file_that_was_retagged_updates_its_track(library, tmp_path):
+    path = retagged(tmp_path / "song.flac", "Old")
+    (first,) = library.add([path])
+    library.edit(1, artist="By hand")
+    retagged(path, "New")
+    (again,) = library.add([path])
+    assert (again.status, again.track.id, again.track.added) == ("updated", 1, first.track.added)
+    assert (again.track.title, again.track.artist, again.track.sha256) == ("New", "By hand", file_sha256(path))
+    assert list(library.check()) == []
+    assert statuses(library.add([path])) == ["known"]
+    assert library.index.tracks().total == 1
+
+
+def test_a_file_that_was_encoded_again_updates_its_track(library, tmp_path):
+    path = retagged(tmp_path / "song.wav", "Song", seconds=8)
+    list(library.add([path], copy=True))
+    write_audio(tmp_path / "other.flac", 0.5 * demo_track(0, 7, RATE), RATE).rename(path)
+    (again,) = library.add([path], copy=True)
+    assert (again.status, again.track.id, again.track.duration) == ("updated", 1, 7)
+    assert list(library.check()) == []
+    reopen(library)
+    assert uploads(library) == [f"{again.track.sha256}.wav"]
+
+
+def test_other_music_under_an_old_path_is_a_new_track_that_takes_the_path(library, tmp_path):
+    path = retagged(tmp_path / "latest.flac", "First")
+    (first,) = library.add([path])
+    retagged(path, "Second", seed=1)
+    (second,) = library.add([path])
+    assert (second.status, second.track.id) == ("added", 2)
+    assert library.audio_path(second.track) == path
+    assert library.audio_path(library.index.track(1)) is None  # rather than the wrong music
+    assert library.gone() == [replace(first.track, path="")]
+    (problem,) = library.check()
+    assert problem.track.id == 1
+
+
+def test_a_known_recording_under_the_path_of_another(library, tmp_path):
+    a, b = retagged(tmp_path / "a.flac", "A"), retagged(tmp_path / "b.flac", "B", seed=1)
+    list(library.add([a, b]))
+    shutil.copy(b, a)
+    (again,) = library.add([a])
+    assert (again.status, again.track.id, again.track.path) == ("known", 2, str(b))
+    assert library.index.track(1).path == ""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_that_take_each_others_names(library, tmp_path, order):
+    """As programmes do that are numbered anew every day."""
+    a, b = retagged(tmp_path / "1.flac", "A"), retagged(tmp_path / "2.flac", "B", seed=1)
+    list(library.add([a, b]))
+    b.unlink()
+    a.rename(b)
+    retagged(a, "C", seed=2)
+    results = list(library.add([a, b][::order]))[::order]
+    assert [(added.status, added.track.id) for added in results] == [("added", 3), ("known", 1)]
+    assert [library.audio_path(library.index.track(number)) for number in (1, 2, 3)] == [b, None, a]
+
+
+def test_a_copy_of_changed_bytes_in_the_same_go(library, tmp_path):
+    path = retagged(tmp_path / "song.flac", "Old")
+    list(library.add([path]))
+    retagged(path, "New")
+    copy = shutil.copy(path, tmp_path / "copy.flac")
+    assert [(added.status, added.track.id) for added in library.add([copy, path])] == [("known", 1), ("updated", 1)]
+
+
+def test_tags_of_known_files_are_read_again(library, songs, tmp_path):
+    list(library.add(songs[:2]))
+    library.index.retag(1, {"title": "Read badly"})
+    library.index.retag(2, {"title": "Read badly"})
+    library.edit(2, title="By hand")
+    assert statuses(library.add(songs[:2])) == ["known", "known"]
+    first, second = library.add(library.audio_paths()[::-1], retag=True)
+    assert (first.status, first.track.title) == ("updated", "Zebra")
+    assert (second.status, second.track.title) == ("known", "By hand")
+
+
+def test_tracks_whose_files_are_gone(library, songs, tmp_path):
+    paths = [Path(shutil.copy(song, tmp_path / song.name)) for song in songs]
+    list(library.add(paths[:1], copy=True))
+    list(library.add(paths[1:]))
+    for path in paths[:2]:
+        path.unlink()
+    paths[2].unlink()
+    paths[2].symlink_to(paths[2])  # cannot be read, which may be mended
+    assert [track.filename for track in library.gone()] == ["1.flac"]
+
+
 def test_copy_keeps_the_audio(library, songs, tmp_path):
     original = Path(shutil.copy(songs[0], tmp_path / "song.FLAC"))
     (added,) = library.add([original], copy=True)
