@@ -7,18 +7,25 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+import numpy as np
 import soundfile
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 
-from core.decoding import FASTEST_RATE, SLOWEST_RATE, decode, open_container
-from core.disk import display_name, readable
+from core.decoding import FASTEST_RATE, SLOWEST_RATE, KindError, decode, open_container, streams
+from core.disk import check_file, display_name, readable
 from core.errors import AudioError
+from core.formats import SUPPORTED
+from core.parts import Part, is_for_sndfile, parts
 from core.pcm import Array, mono
 
 TAG_CHARACTERS = 500  # more is no title
 
-SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"ID3")  # libsndfile knows thirty more, all rare
+# How files begin whose headers libsndfile may forgive where FFmpeg does not; it knows thirty more, all rare.
+SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b"ID3")
+SILENCE = 1e-4  # amplitude, up to which a stream is silent: -80 dB
 
 
 @dataclass(frozen=True)
@@ -38,25 +45,99 @@ class AudioFile:
     A damaged file yields what can be decoded. Raises AudioError when that is nothing.
     """
 
+    _blocks: Iterator[Array]
+    sample_rate: int  # samples a second
+    tags: Tags
+
     def __init__(self, source: str | Path | BinaryIO, name: str | None = None) -> None:
         self.name = name or display_name(source)
         with ExitStack() as stack:
-            try:
-                self._open_with_ffmpeg(stack, source)
-            except AudioError as error:
-                self._open_with_sndfile(stack, source, error)
+            if isinstance(source, str | Path):
+                check_file(source, self.name)
+                with readable(self.name):
+                    file: BinaryIO = stack.enter_context(Path(source).open("rb"))
+            else:
+                file = source
+            with readable(self.name):
+                self._open_file(stack, source, file)
             self._open = stack.pop_all()
+
+    def _open_file(self, stack: ExitStack, source: str | Path | BinaryIO, file: BinaryIO) -> None:
+        """Open `source` with what reads it rightly. file: the same, open."""
+        if not (file.seekable() and file.tell() == 0):
+            return self._open_with_ffmpeg(stack, source)
+        begin, misread, found = file.read(4), is_for_sndfile(file), parts(file)
+        file.seek(0)
+        if misread:
+            return self._open_with_sndfile(stack, source, AudioError(f"{self.name}: is of a kind that is not supported; {SUPPORTED}"))
+        try:
+            if found:
+                self._open_parts(stack, found)
+            else:
+                self._open_with_ffmpeg(stack, source)
+        except AudioError as error:
+            if not begin.startswith(SNDFILE_MAGIC):
+                raise
+            file.seek(0)
+            self._open_with_sndfile(stack, source, error)
+
+    def _open_parts(self, stack: ExitStack, found: list[Part]) -> None:
+        """Open the first part that is not too damaged, to go on with those that follow it."""
+        for number, part in enumerate(found, 1):
+            try:
+                self._open_with_ffmpeg(stack, cast(BinaryIO, part))
+            except KindError:
+                raise
+            except AudioError:
+                if number == len(found):
+                    raise
+            else:
+                self._blocks = chain(self._blocks, self._following(found[number:]))
+                return
+
+    def _following(self, found: list[Part]) -> Iterator[Array]:
+        """Yield the sound of further parts at the rate of the first. Raises AudioError for one of a kind that is not supported."""
+        for part in found:
+            source = cast(BinaryIO, part)
+            try:
+                container = open_container(source, self.name)
+            except KindError as error:
+                raise AudioError(f"{self.name}: goes on in a format that is not supported; convert it to another one") from error
+            except AudioError:  # damaged
+                continue
+            with container, suppress(AudioError):
+                yield from decode(self._main_stream(container, source), source, self.name, self.sample_rate)[1]
 
     def _open_with_ffmpeg(self, stack: ExitStack, source: str | Path | BinaryIO) -> None:
         container = stack.enter_context(open_container(source, self.name))
-        self.sample_rate, self._blocks = decode(container, source, self.name)
-        self.tags = _tags(container.metadata, container.streams.audio[0].metadata)
+        stream = self._main_stream(container, source)
+        self.sample_rate, self._blocks = decode(stream, source, self.name)
+        self.tags = _tags(container.metadata, stream.metadata if container.format.name == "ogg" else {})
+
+    def _main_stream(self, container: InputContainer, source: str | Path | BinaryIO) -> AudioStream:
+        """Return the stream that a player would take; the first of the others with sound where there is none in it."""
+        found = streams(container)
+        sounding = (stream for stream in found if len(found) > 1 and self._sounds(source, stream.index))
+        return next(sounding, found[0])
+
+    def _sounds(self, source: str | Path | BinaryIO, index: int) -> bool:
+        """Return whether there is sound in a stream, which is decoded up to that."""
+        at = 0 if isinstance(source, str | Path) else source.tell()
+        try:
+            if not isinstance(source, str | Path):
+                source.seek(0)
+            with open_container(source, self.name) as container:
+                _, blocks = decode(cast(AudioStream, container.streams[index]), source, self.name)
+                return any(np.abs(block).max(initial=0) > SILENCE for block in blocks)
+        except AudioError:
+            return False
+        finally:
+            if not isinstance(source, str | Path):
+                source.seek(at)
 
     def _open_with_sndfile(self, stack: ExitStack, source: str | Path | BinaryIO, error: AudioError) -> None:
-        """libsndfile forgives some headers that FFmpeg does not. What it cannot open either is the `error` of FFmpeg."""
+        """Open what libsndfile can open, or raise `error`."""
         try:
-            if not _magic(source).startswith(SNDFILE_MAGIC):
-                raise error
             file = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.SoundFileError, OSError, TypeError):
             raise error from None
@@ -78,17 +159,6 @@ class AudioFile:
         """Yield the sound in blocks float32 `[n]` of about one second, the last one shorter. Raises AudioError where it cannot be read."""
         with readable(self.name):
             yield from self._blocks
-
-
-def _magic(source: str | Path | BinaryIO) -> bytes:
-    """How a file begins; an open one stands at its beginning afterwards."""
-    if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            return file.read(4)
-    source.seek(0)
-    begin = source.read(4)
-    source.seek(0)
-    return begin
 
 
 def _readable(file: soundfile.SoundFile) -> Iterator[Array]:

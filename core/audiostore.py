@@ -14,12 +14,9 @@ from tempfile import TemporaryDirectory
 
 from core.disk import sync
 from core.errors import AudioError, StorageError
+from core.formats import AUDIO_SUFFIXES
 from core.ingest import file_sha256
 
-AUDIO_SUFFIXES = {
-    *(".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
-    *(".aac", ".m4a", ".m4b", ".mp4", ".webm", ".mka", ".wma"),
-}
 ADVICE = "make room on its disk, or see who may write there, then try again"
 PASSING = ".passing-"  # begins the names of folders in which files arrive
 KEPT = re.compile(r"([0-9a-f]{64})(\.\w+)?")

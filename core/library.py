@@ -20,12 +20,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeVar
 
 from core.audio import Tags
-from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
+from core.audiostore import AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
 from core.disk import check_file, copy_file, display_name, is_folder, is_missing, is_readable_file, move_file, readable
 from core.duplicates import copies, same_music
 from core.errors import AudioError, ConflictError, EarprintError, SilentError, StorageError
+from core.formats import AUDIO_SUFFIXES
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, file_sha256

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from core.audiostore import AUDIO_SUFFIXES
+from core.formats import AUDIO_SUFFIXES
 from core.library import Library
 from core.version import version
 from web import files, tracks

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from core.errors import MissingError
+from core.formats import MEDIA_TYPES
 from core.index import Track
 from core.library import Library
 from web.errors import ApiError
@@ -28,24 +29,7 @@ TEXT_CHARACTERS = 1_000  # of a title, artist or album
 SURROGATES = re.compile("[\ud800-\udfff]")
 NOTHING: dict[str, Any] = {"tracks": [], "next": None, "total": 0}
 MAX_ID = 2**63 - 1
-AUDIO_TYPES = {  # what is not here is served as mere bytes, never as something a browser would run
-    ".aac": "audio/aac",
-    ".aif": "audio/aiff",
-    ".aiff": "audio/aiff",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".m4b": "audio/mp4",
-    ".mka": "audio/x-matroska",
-    ".mp3": "audio/mpeg",
-    ".mp4": "audio/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".weba": "audio/webm",
-    ".webm": "audio/webm",
-    ".wma": "audio/x-ms-wma",
-}
+BYTES = "application/octet-stream"  # of what is in no table: never something that a browser would run
 
 
 @dataclass(frozen=True)
@@ -157,5 +141,5 @@ async def audio(request: Request) -> Response:
     path = await run_in_threadpool(library.audio_path, track)
     if path is None:
         raise ApiError(404, "audio_missing", f"the audio of track {track.id} is not there any more")
-    kind = AUDIO_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    kind = MEDIA_TYPES.get(path.suffix.lower(), BYTES)
     return FileResponse(path, media_type=kind, filename=track.filename, content_disposition_type="inline")
