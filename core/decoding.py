@@ -46,8 +46,8 @@ def open_container(source: str | Path | BinaryIO, name: str) -> av.container.Inp
         check_file(source, name)
         source = _address(source)
     try:
-        # Tags come in any encoding, whatever their format says.
-        container = av.open(source, "r", options=OPEN_OPTIONS, metadata_errors="replace")
+        # Tags come in any encoding, whatever their format says: `tags` finds out which.
+        container = av.open(source, "r", options=OPEN_OPTIONS, metadata_errors="surrogateescape")
     except (av.FFmpegError, OSError) as error:
         raise AudioError(f"{name}: is not audio of a kind that is supported; {SUPPORTED}") from error
     if not container.streams.audio:

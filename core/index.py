@@ -12,6 +12,7 @@ change at their next call.
     paths         where the audio lies -> id, see `paths`
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -38,6 +39,7 @@ from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
+COVER = re.compile(rb'"cover": "([0-9a-f]{64})"')  # in a row; what a title holds of the kind has other quotes
 REBUILD_TRACKS = 512  # whose postings are made at a time
 NO_CELLS: Cells = np.zeros(0, np.uint32)
 LAYOUT = b"6"  # raise when postings are stored otherwise
@@ -267,9 +269,17 @@ class Index:
             known = txn.get(sha256.encode(), db=self._db["sums"])
             return None if known is None else self._get(txn, number(known))
 
+    def covers(self) -> set[str]:
+        """Return the hashes of the covers of all tracks, also of removed ones. Reads no more of a row than that."""
+        with self._storage.read() as txn:
+            rows = (bytes(row) for name in ("tracks", "bin") for _, row in txn.cursor(db=self._db[name]))
+            return {found[1].decode() for row in rows if (found := COVER.search(row))}
+
     def tracks(self, search: str = "", sort: str = "added", limit: int | None = 50, after: str | None = None) -> Page:
-        """Tracks in whose title, artist, album or file name each word of `search` occurs, sorted by one of `tracks.SORTS`, from the
-        cursor `after` on. Raises EarprintError for a sort or a cursor that does not exist."""
+        """Return a page of the tracks in whose title, artist, album, album artist or file name each word of `search` occurs.
+
+        They are sorted by one of `tracks.SORTS`, from the cursor `after` on. Raises EarprintError for a sort or cursor that does not exist.
+        """
         return self._current_listing().page(search, sort, limit, after)
 
     def stats(self) -> dict[str, float]:

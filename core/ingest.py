@@ -31,8 +31,9 @@ from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.params import Params
 
 if TYPE_CHECKING:
-    from core.audio import AudioFile, Tags
+    from core.audio import AudioFile
     from core.constellation import Levels, Peaks
+    from core.tags import Tags
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Analysis:
     duration: float  # seconds, of what was decoded
     peaks: Peaks  # PEAK [k]
     levels: Levels | None  # int8 [t, n_mels]
+    cover: bytes = b""  # of a reference: a small JPEG image
 
 
 def file_sha256(path: str | Path) -> str:
@@ -77,6 +79,7 @@ def analyse(path: str | Path, params: Params, *, name: str | None = None, query:
     with readable(name):
         before = state_of(path)
     with AudioFile(path, name) as audio:
+        cover = b"" if query else audio.cover()
         peaks, levels, duration = _fingerprint(audio, params, query, min(max_seconds, MAX_FRAME * params.frame_seconds))
     if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
         raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
@@ -84,14 +87,24 @@ def analyse(path: str | Path, params: Params, *, name: str | None = None, query:
         sha256, after = file_sha256(path), state_of(path)
     if not query and before != after:
         raise AudioError(f"{name}: changed while it was read; add it again")
-    return Analysis(str(path), Path(name).name, sha256, audio.tags, duration, peaks, levels)
+    return Analysis(str(path), Path(name).name, sha256, audio.tags, duration, peaks, levels, cover)
 
 
-def read_tags(path: str | Path, name: str) -> Tags:
+@dataclass(frozen=True)
+class Label:
+    """What a file says about itself, without its sound."""
+
+    tags: Tags
+    cover: bytes  # a small JPEG image, or b""
+
+
+def read_label(path: str | Path, name: str) -> Label:
     """Return what a file says about itself. Raises AudioError, which calls it `name`."""
+    from core.audio import AudioFile
+
     check_file(path, name)
     with AudioFile(path, name) as audio:
-        return audio.tags
+        return Label(audio.tags, audio.cover())
 
 
 class Ingest:
@@ -114,12 +127,12 @@ class Ingest:
         answer = self._ask(Question(str(path), name or display_name(path), query, max_seconds))
         return cast(Analysis, answer)
 
-    def tags(self, path: str | Path) -> Tags:
-        """As `read_tags`, in a worker: tags may be as hostile as sound."""
-        answer = self._ask(Question(str(path), display_name(path), tags_only=True))
-        return cast(Tags, answer)
+    def label(self, path: str | Path) -> Label:
+        """As `read_label`, in a worker: tags and pictures may be as hostile as sound."""
+        answer = self._ask(Question(str(path), display_name(path), label_only=True))
+        return cast(Label, answer)
 
-    def _ask(self, question: Question) -> Analysis | Tags:
+    def _ask(self, question: Question) -> Analysis | Label:
         with self._borrowed() as worker:
             answer = worker.ask(question, self._file_seconds)
         if isinstance(answer, Exception):
@@ -209,7 +222,7 @@ class Question(NamedTuple):
     name: str
     query: bool = False
     max_seconds: float = math.inf
-    tags_only: bool = False
+    label_only: bool = False
 
 
 class _Worker:
@@ -230,13 +243,13 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def ask(self, question: Question, seconds: float) -> Analysis | Tags | Exception:
+    def ask(self, question: Question, seconds: float) -> Analysis | Label | Exception:
         """Raises AudioError when there is no answer."""
         try:
             self._pipe.send(question)
             if not self._pipe.poll(seconds):
                 raise AudioError(f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files")
-            answer: Analysis | Tags | Exception = self._pipe.recv()
+            answer: Analysis | Label | Exception = self._pipe.recv()
             return answer
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise AudioError(f"{question.name}: the decoder crashed over it; convert it to another format") from error
@@ -271,10 +284,10 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most),) * 2)
 
 
-def _answer(question: Question, params: Params) -> Analysis | Tags | Exception:
+def _answer(question: Question, params: Params) -> Analysis | Label | Exception:
     try:
-        if question.tags_only:
-            return read_tags(question.path, question.name)
+        if question.label_only:
+            return read_label(question.path, question.name)
         return analyse(question.path, params, name=question.name, query=question.query, max_seconds=question.max_seconds)
     except MemoryError:
         return AudioError(f"{question.name}: needs too much memory; convert it to another format")

@@ -1,5 +1,5 @@
-"""A library is a data folder: `index/`; `uploads/` with the audio that was given to it, under content-hash names; `incoming/` with files
-on their way in; and `lock`, which all who write share (see `audiostore`).
+"""A library is a data folder: `index/`; `uploads/` with the audio that was given to it and `covers/` with the pictures of its tracks, under
+content-hash names; `incoming/` with files on their way in; and `lock`, which all who write share (see `audiostore`).
 
 All that is added goes through `ingest`, a file whose SHA-256 is known is not decoded again, and one transaction takes
 many tracks: what a crash can lose is the latest of them, whole. What was removed can be restored for a month.
@@ -17,20 +17,24 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from core.audio import Tags
 from core.audiostore import AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
+from core.covers import CoverStore
 from core.disk import check_file, copy_file, display_name, is_folder, is_missing, is_readable_file, move_file, readable
 from core.duplicates import copies, same_music
 from core.errors import AudioError, ConflictError, EarprintError, SilentError, StorageError
 from core.formats import AUDIO_SUFFIXES
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
-from core.ingest import Analysis, Ingest, file_sha256
+from core.ingest import Analysis, Ingest, Label, file_sha256
 from core.params import Params
+from core.text import one_line
+
+if TYPE_CHECKING:
+    from core.tags import Tags
 
 T = TypeVar("T")
 
@@ -55,7 +59,7 @@ class Tagged:
     """A known track, and what its file says about itself."""
 
     track: Track
-    tags: Tags
+    label: Label
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class Library:
         self.ingest = Ingest(self.index.params, jobs=jobs)
         self.uploads = Path(folder) / "uploads"
         self.incoming = Path(folder) / "incoming"
+        self.covers = CoverStore(Path(folder) / "covers")
         self._store = AudioStore(self.uploads)
         self._lock = Path(folder) / "lock"
         self._untidy = False  # whether something failed that may have left audio of no track
@@ -173,6 +178,11 @@ class Library:
     def _places(self, track: Track) -> list[Path]:
         return [self.kept_audio(track), Path(track.path)]
 
+    def cover_path(self, track: Track) -> Path | None:
+        """Return where the track's cover is, None when there is none."""
+        path = self.covers.path(track.cover)
+        return path if track.cover and is_readable_file(path) else None
+
     def kept_audio(self, track: Track) -> Path:
         """Where the track's audio is when the library keeps it."""
         return self._store.path(track.sha256, track.filename)
@@ -214,9 +224,9 @@ class Library:
         steps = count(1)
         yield from self.index.check(lambda: progress(min(next(steps), len(tracks)), 2 * len(tracks)))
         for done, track in enumerate(tracks, 1):
-            error = self._audio_fault(track, read_audio)
-            if error:
-                yield Problem(track, error)
+            for error in (self._audio_fault(track, read_audio), self._cover_fault(track)):
+                if error:
+                    yield Problem(track, error)
             progress(len(tracks) + done, 2 * len(tracks))
 
     def _audio_fault(self, track: Track, read: bool) -> str | None:
@@ -236,6 +246,11 @@ class Library:
             return None
         cost = rebuild_cost(self.index.peaks(), self._made(triples=True))
         return f"a library of this size is searched better after `earprint rebuild`, which takes {cost}"
+
+    def _cover_fault(self, track: Track) -> str | None:
+        if not track.cover or self.covers.is_whole(track.cover):
+            return None
+        return f"its cover {self.covers.path(track.cover)} is gone or damaged: run `earprint add --retag`"
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None, triples: bool | None = None) -> list[Added]:
         """Make the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
@@ -292,9 +307,10 @@ class Library:
             return nobody_writes
 
     def orphans(self) -> Iterator[Path]:
-        """What a crash left in `uploads` and `incoming`, and what is on its way at this moment."""
+        """What a crash left in `uploads`, `covers` and `incoming`, and what is on its way at this moment."""
         restorable = {gone.track.sha256 for gone in self.index.removed()}
         yield from self._store.orphans(lambda sha256: sha256 in restorable or bool(self.index.find(sha256)))
+        yield from self.covers.orphans(self.index.covers)
         yield from self.incoming.iterdir() if self.incoming.is_dir() else ()
 
     def _known(self, path: str, name: str | None = None) -> Track | None:
@@ -307,7 +323,7 @@ class Library:
 
     def _tagged(self, path: str) -> Tagged | None:
         track = self._known(path)
-        return Tagged(track, self.ingest.tags(path)) if track else None
+        return Tagged(track, self.ingest.label(path)) if track else None
 
     def _write(self, results: Iterable[tuple[str, Result]], copy: bool) -> Iterator[Added]:
         """Gathers results so that tracks share a transaction."""
@@ -327,11 +343,12 @@ class Library:
             if isinstance(result, Analysis):
                 if copy:
                     self._store.keep(path, result.sha256, result.filename, copy_file)
-                return self._renewed(_new_track(result, str(Path(path).absolute())), result.peaks)
+                return self._renewed(self._new_track(result, str(Path(path).absolute())), result.peaks)
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
             if isinstance(result, Tagged):
-                track = self.index.retag(result.track.id, _tag_fields(result.tags, result.track.filename))
+                fields = self._fields(result.label.tags, result.label.cover, result.track.filename)
+                track = self.index.retag(result.track.id, fields)
                 here = self._reunite(path, track, copy)
                 return here if track == result.track else Updated(here)
             return result
@@ -339,6 +356,15 @@ class Library:
             raise StorageError(f"{display_name(path)}: {error}") from error  # the next file would fare no better
         except EarprintError as error:
             return error
+
+    def _new_track(self, analysis: Analysis, path: str) -> NewTrack:
+        file: dict[str, Any] = {"duration": analysis.duration, "filename": analysis.filename, "sha256": analysis.sha256, "path": path}
+        return NewTrack(**self._fields(analysis.tags, analysis.cover, analysis.filename), **file)
+
+    def _fields(self, tags: Tags, cover: bytes, filename: str) -> dict[str, Any]:
+        """Return the fields of a track that its file's tags and cover make. The name of the file stands for a missing title."""
+        title = tags.title or one_line(Path(filename).stem)
+        return {**asdict(tags), "title": title, "cover": self.covers.keep(cover)}
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -378,7 +404,7 @@ class Library:
         analysis = self.ingest.one(path, name=filename, max_seconds=max_seconds)
         with self._keeping():
             self._store.keep(path, analysis.sha256, analysis.filename, move_file)
-            (added,) = self.index.add([(_new_track(analysis, ""), analysis.peaks)])
+            (added,) = self.index.add([(self._new_track(analysis, ""), analysis.peaks)])
         return _said(filename, added)
 
 
@@ -414,16 +440,6 @@ def _sha256(path: Path) -> str:
         return file_sha256(path)
     except OSError:
         return ""
-
-
-def _new_track(analysis: Analysis, path: str) -> NewTrack:
-    file: dict[str, Any] = {"duration": analysis.duration, "filename": analysis.filename, "sha256": analysis.sha256, "path": path}
-    return NewTrack(**_tag_fields(analysis.tags, analysis.filename), **file)
-
-
-def _tag_fields(tags: Tags, filename: str) -> dict[str, Any]:
-    """Return the fields of a track that its file's tags make. The name of a file stands for a missing title."""
-    return {**asdict(tags), "title": tags.title or Path(filename).stem}
 
 
 def _said(path: str, result: tuple[Track, bool] | Track | Updated | EarprintError) -> Added:

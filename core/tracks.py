@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any, Self
 
 from core.errors import EarprintError
+from core.text import BROKEN, folded, sort_key
 
+MORE = ("album_artist", "track_number", "disc_number", "year", "label", "isrc")
 EDITABLE = ("title", "artist", "album")
-REPLACEMENT = "\ufffd"  # stands where earlier versions could not read a character of a tag
 
 @dataclass(frozen=True)
 class NewTrack:
@@ -26,6 +27,14 @@ class NewTrack:
     filename: str
     sha256: str  # of the file, hex
     path: str  # where the audio lies
+    _: KW_ONLY
+    album_artist: str = ""
+    track_number: int | None = None
+    disc_number: int | None = None
+    year: int | None = None
+    label: str = ""
+    isrc: str = ""
+    cover: str = ""  # SHA-256 of the picture that the library keeps, hex
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,10 @@ class Track(NewTrack):
         return replace(self, **_without(asdict(new), self.edited or ()))
 
     def to_json(self) -> dict[str, Any]:
+        """Return what the interfaces say of a track; the `MORE` where they hold something."""
         names = ("id", "title", "artist", "album", "duration", "filename", "added")
-        return {name: getattr(self, name) for name in names}
+        more = {name: value for name in MORE if (value := getattr(self, name))}
+        return {name: getattr(self, name) for name in names} | more | ({"cover": True} if self.cover else {})
 
     def dump(self) -> bytes:
         """As it is stored."""
@@ -74,7 +85,7 @@ def _track_of(stored: dict[str, Any]) -> Track:
 
 
 def _is_sound(text: str) -> bool:
-    return bool(text) and REPLACEMENT not in text
+    return bool(text) and BROKEN not in text
 
 
 def _without(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -108,9 +119,9 @@ class Page:
 
 SORTS: dict[str, Callable[[Track], tuple[Any, ...]]] = {
     "added": lambda t: (-t.id,),  # newest first
-    "title": lambda t: (t.title.casefold(), t.id),
-    "artist": lambda t: (t.artist.casefold(), t.album.casefold(), t.title.casefold(), t.id),
-    "album": lambda t: (t.album.casefold(), t.title.casefold(), t.id),
+    "title": lambda t: (sort_key(t.title), t.id),
+    "artist": lambda t: (sort_key(t.artist), sort_key(t.album), t.disc_number or 0, t.track_number or 0, sort_key(t.title), t.id),
+    "album": lambda t: (sort_key(t.album), t.disc_number or 0, t.track_number or 0, sort_key(t.title), t.id),
     "duration": lambda t: (t.duration, t.id),
 }
 
@@ -170,7 +181,7 @@ class Listing:
         if sort not in SORTS:
             raise EarprintError(f"sort {sort!r}: give one of {', '.join(SORTS)}")
         found = self._in_order(sort)
-        for word in sorted(set(search.casefold().split()), key=len, reverse=True):  # a long word leaves little to the next
+        for word in sorted(set(folded(search).split()), key=len, reverse=True):  # a long word leaves little to the next
             found = [entry for entry in found if word in entry[0]]
         first = 0 if after is None else _position(found, after, sort)
         last = len(found) if limit is None else min(first + limit, len(found))
@@ -189,7 +200,7 @@ def _seconds(entries: Iterable[Entry]) -> float:
 
 
 def _searched(track: Track) -> str:
-    return "\n".join((track.title, track.artist, track.album, track.filename)).casefold()
+    return folded("\n".join((track.title, track.artist, track.album, track.album_artist, track.filename)))
 
 
 def _key(sort: str) -> Callable[[Entry], tuple[Any, ...]]:

@@ -99,6 +99,7 @@ ROUTES = [
     Route("/tracks/{id:track}", tracks.OneTrack),
     Route("/tracks/{id:track}/restore", tracks.restore, methods=["POST"]),
     Route("/tracks/{id:track}/audio", tracks.audio),
+    Route("/tracks/{id:track}/cover", tracks.cover),
     Route("/upload", files.upload, methods=["POST"]),
     Route("/predict", files.predict, methods=["POST"]),
     Route("/login", login, methods=["POST"]),

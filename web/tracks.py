@@ -14,6 +14,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from core.covers import MEDIA_TYPE
 from core.errors import MissingError
 from core.formats import MEDIA_TYPES
 from core.index import Track
@@ -143,3 +144,16 @@ async def audio(request: Request) -> Response:
         raise ApiError(404, "audio_missing", f"the audio of track {track.id} is not there any more")
     kind = MEDIA_TYPES.get(path.suffix.lower(), BYTES)
     return FileResponse(path, media_type=kind, filename=track.filename, content_disposition_type="inline")
+
+
+async def cover(request: Request) -> Response:
+    """Send a track's cover. Its hash is its version: a client that has it is told so."""
+    library = request.state.library
+    track = await run_in_threadpool(library.index.track, _id(request))
+    path = await run_in_threadpool(library.cover_path, track)
+    if path is None:
+        raise ApiError(404, "cover_missing", f"track {track.id} has no cover")
+    headers = {"ETag": f'"{track.cover}"', "Cache-Control": "private, no-cache"}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
