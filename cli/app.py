@@ -10,6 +10,7 @@ import typer
 from cli import library, live, tracks
 from core.disk import check_address_space
 from core.errors import EarprintError
+from core.text import printable
 
 COMMANDS = (
     *(live.serve, tracks.add, tracks.identify, live.listen),
@@ -58,7 +59,7 @@ def run() -> None:
         if isinstance(error, OSError) and error.errno not in SURROUNDINGS:
             raise
         _discard_output()
-        sys.exit(f"earprint: {_sentence(error)}")
+        sys.exit(f"earprint: {printable(_sentence(error))}")
 
 
 def _sentence(error: Exception) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.given import end, inputs_of, opened, prepared, resumable
-from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Quiet
-from cli.said import Record, answer_line, bar, clock, name_of, note, say
+from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Null, Quiet
+from cli.said import Record, answer_line, bar, clock, left_out_text, name_of, note, say
 from core.errors import EarprintError
 from core.folder import is_library
 
@@ -25,6 +25,7 @@ STATUSES = ("added", "updated", "known", "failed")  # in the order of the summar
 def add(
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", show_default=False)] = None,
     files_from: FilesFrom = None,
+    null: Null = False,
     jobs: Jobs = CORES,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
     retag: Annotated[bool, typer.Option("--retag", help="Read the tags of known files again; without PATH, those of all tracks.")] = False,
@@ -33,16 +34,16 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Learn recordings: files, and in folders all that have the suffix of an audio file."""
-    inputs = None if retag and not paths and not files_from else inputs_of(paths, files_from)
-    report = _Report(quiet, as_json)
+    inputs = None if retag and not paths and not files_from else inputs_of(paths, files_from, null)
+    report, left_out = _Report(quiet, as_json), Counter[str]()
     try:
         with resumable():
             prepared(quiet=quiet)
         with resumable(), bar("Adding", quiet=quiet) as show:
-            for added in _added(data, inputs, copy=copy, retag=retag, jobs=jobs, progress=show):
+            for added in _added(data, inputs, copy=copy, retag=retag, jobs=jobs, progress=show, left_out=left_out):
                 report.say(added)
     finally:
-        report.end()
+        report.end(left_out)
     end(len(report.failures))
 
 
@@ -62,8 +63,9 @@ def _added(data: Path, inputs: list[str] | None, **options: Any) -> "Iterator[Ad
 def _failures_of(inputs: list[str]) -> "list[Added] | None":
     """Return why no file of these can be added; None as soon as one can."""
     from core.ingest import Analysis, Ingest
-    from core.library import Added, audio_files
+    from core.library import Added
     from core.params import Params
+    from core.walk import audio_files
 
     failures = []
     with Ingest(Params(), jobs=1) as ingest:
@@ -91,19 +93,24 @@ class _Report:
             record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
             say(self._as_json, record, f"{added.status:7}  {added.path}")
 
-    def end(self) -> None:
+    def end(self, left_out: Counter[str]) -> None:
+        """Sum up. left_out: what is no audio in the folders, by kind."""
+        rest = [left_out_text(left_out)] if left_out else []
         if self._as_json:
+            if rest and not self._quiet:
+                note(rest[0])
             return
         if not self._quiet:
             counts = [f"{self._count[status]:,} {status}" for status in STATUSES if self._count[status]]
-            print(", ".join(counts) or "nothing to add", flush=True)
+            say(False, {}, ", ".join(counts + rest) or "nothing to add")
         for added in self.failures:
-            print(f"failed  {added.error}", flush=True)
+            say(False, {}, f"failed  {added.error}")
 
 
 def identify(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)] = None,
     files_from: FilesFrom = None,
+    null: Null = False,
     effort: Annotated[
         float | None,
         typer.Option(
@@ -119,13 +126,13 @@ def identify(
     from core.ingest import start_ahead
     from core.loading import load_kernels
 
-    inputs = inputs_of(files, files_from)
+    inputs = inputs_of(files, files_from, null)
     prepared(quiet=quiet)
     start_ahead(min(jobs, len(inputs)))
     load_kernels()
     failures = 0
     with opened(data, readonly=True) as library, bar("Listening", quiet=quiet) as show:
-        from core.library import audio_files
+        from core.walk import audio_files
 
         queries = list(audio_files(inputs))
         for done, record in enumerate(_answers(library, queries, jobs, effort), 1):

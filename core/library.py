@@ -8,8 +8,8 @@ many tracks: what a crash can lose is the latest of them, whole. What was remove
 from __future__ import annotations
 
 import math
-import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,15 +23,15 @@ from core.audiostore import AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
 from core.covers import CoverStore
-from core.disk import check_file, copy_file, display_name, is_folder, is_missing, is_readable_file, move_file, readable
+from core.disk import check_file, copy_file, display_name, is_missing, is_readable_file, move_file, readable
 from core.duplicates import copies, same_music
 from core.errors import AudioError, ConflictError, EarprintError, SilentError, StorageError
-from core.formats import AUDIO_SUFFIXES
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
 from core.ingest import Analysis, Ingest, Label, file_sha256
 from core.params import Params
 from core.text import one_line
+from core.walk import audio_files
 
 if TYPE_CHECKING:
     from core.tags import Tags
@@ -119,13 +119,15 @@ class Library:
         retag: bool = False,
         jobs: int = 1,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        left_out: Counter[str] | None = None,
     ) -> Iterator[Added]:
         """Learns files, and in folders all that have the suffix of an audio file; says what became of each, in order.
 
         Files stay where they are; `copy` keeps a copy as well; `retag` reads the tags of known files again. A file that holds the
         recording of its path's track in other bytes updates that track. `progress` is called with the files done, and all.
+        `left_out` counts what is left out of folders.
         """
-        files = list(audio_files(paths))
+        files = list(audio_files(paths, left_out))
         with self.writing():
             known: Callable[[str], Track | Tagged | None] = self._tagged if retag else self._known
             results: Iterator[tuple[str, Result]] = self.ingest.many(files, jobs=jobs, known=known)
@@ -200,7 +202,8 @@ class Library:
     def edit(self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None) -> Track:
         """Changes what is given. Raises MissingError."""
         with self.writing():
-            return self.index.update(track_id, title=title, artist=artist, album=album)
+            given = {"title": title, "artist": artist, "album": album}
+            return self.index.update(track_id, **{name: one_line(text) for name, text in given.items() if text is not None})
 
     def duplicates(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[tuple[Track, ...]]:
         """Groups of two and more tracks that hold the same recording, in each the oldest first: copies in other formats or with other
@@ -406,32 +409,6 @@ class Library:
             self._store.keep(path, analysis.sha256, analysis.filename, move_file)
             (added,) = self.index.add([(self._new_track(analysis, ""), analysis.peaks)])
         return _said(filename, added)
-
-
-def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:
-    """The files named, whatever they are, and those with the suffix of an audio file in the folders named, sorted."""
-    for path in paths:
-        if is_folder(path):
-            yield from _audio_files_in(Path(path), frozenset())
-        else:
-            yield str(path)
-
-
-def _audio_files_in(folder: Path, above: frozenset[Path]) -> Iterator[str]:
-    """`above` are the folders that this one is in: a link to one of them would never end."""
-    here = Path(os.path.realpath(folder))
-    try:
-        entries = sorted(folder.iterdir()) if here not in above else []
-    except OSError:
-        yield str(folder)  # fails as a file would, and the rest goes on
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if is_folder(entry):
-            yield from _audio_files_in(entry, above | {here})
-        elif entry.suffix.lower() in AUDIO_SUFFIXES:
-            yield str(entry)
 
 
 def _sha256(path: Path) -> str:

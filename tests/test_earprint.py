@@ -90,10 +90,14 @@ class TestAdd:
         assert done.returncode == 1
 
     def test_takes_only_audio_from_folders(self, music, tmp_path):
-        shutil.copy(music[0], tmp_path / "a.flac")
-        (tmp_path / "cover.jpg").write_bytes(b"no sound")
-        done = run("add", tmp_path, "--jobs", 1, "--data", tmp_path / "data")
-        assert done.stdout.decode().splitlines() == [f"added   {tmp_path / 'a.flac'}", "1 added"]
+        folder = tmp_path / "music"
+        folder.mkdir()
+        shutil.copy(music[0], folder / "a.flac")
+        (folder / "cover.jpg").write_bytes(b"no sound")
+        done = run("add", folder, "--jobs", 1, "--data", tmp_path / "data")
+        assert done.stdout.decode().splitlines() == [f"added    {folder / 'a.flac'}", "1 added, 1 left out (1 .jpg)"]
+        done = run("add", folder, "--jobs", 1, "--json", "--data", tmp_path / "data")
+        assert complaint(done) == "earprint: 1 left out (1 .jpg)"
         assert done.returncode == 0
 
     def test_sums_up_with_the_failures_last(self, music, tmp_path):
@@ -204,6 +208,24 @@ class TestIdentify:
         done = run("identify", tmp_path, "-q", "-j", 1, "--json", "--data", data)
         assert [line["query"] for line in lines(done)] == [str(tmp_path / "a.flac"), str(tmp_path / "below" / "b.flac")]
         assert [line["match"]["track"]["filename"] for line in lines(done)] == [music[1].name, music[0].name]
+
+    def test_reads_playlists_and_lists_with_nul_characters(self, data, music, tmp_path):
+        names = [os.path.relpath(path, tmp_path) for path in music[:2]]
+        (tmp_path / "list.m3u8").write_text("#EXTM3U\r\n#EXTINF:1,x\r\n" + "\r\n".join(names))
+        done = run("identify", "--files-from", tmp_path / "list.m3u8", "--json", "--data", data)
+        assert [line["match"]["track"]["filename"] for line in lines(done)] == [path.name for path in music[:2]]
+        paths = b"\0".join(map(os.fsencode, [music[0], "a\nb"]))
+        done = run("identify", "--files-from", "-", "-0", "--json", "--data", data, stdin=paths)
+        assert [line["query"] for line in lines(done)] == [str(music[0]), "a\nb"]
+        assert done.returncode == 1
+
+    def test_goes_on_past_what_cannot_be_read(self, data, music):
+        done = run("identify", "n" * 300, music[1], "/proc/self/mem", "--data", data)
+        first, found, last = done.stdout.decode().splitlines()
+        assert "cannot be read" in first
+        assert "(99.9 %" in found
+        assert "/proc/self/mem: cannot be read" in last
+        assert (done.stderr, done.returncode) == (b"", 1)
 
     def test_prints_a_readable_line(self, data, music):
         with AudioFile(music[0]) as audio:

@@ -20,7 +20,7 @@ from core.demo import demo_track, write_audio
 from core.errors import ConflictError, MissingError, StorageError
 from core.index import Index
 from core.ingest import Ingest, file_sha256
-from core.library import Library, audio_files
+from core.library import Library
 from core.params import Params
 from tests.disks import fill, full_disk, grow
 
@@ -132,19 +132,6 @@ def test_a_bug_over_one_file_does_not_lose_those_before_it(library, songs, monke
     with pytest.raises(ZeroDivisionError):
         list(library.add(songs))
     assert library.index.tracks().total == 2
-
-
-def test_folders_are_walked(songs, tmp_path):
-    music = tmp_path / "music"
-    (music / "b" / "deep").mkdir(parents=True)
-    (music / ".hidden").mkdir()
-    for name in ("b/deep/2.FLAC", "b/1.mp3", "a.ogg", "cover.jpg", ".hidden/3.mp3", ".4.mp3"):
-        (music / name).touch()
-    (music / "b" / "loop").symlink_to(music)
-    (music / "b" / "nowhere.mp3").symlink_to(music / "nowhere.mp3")
-    (music / "c.mp3").symlink_to(songs[0])
-    found = [str(Path(path).relative_to(music)) for path in audio_files([music, music / "cover.jpg"])]
-    assert found == ["a.ogg", "b/1.mp3", "b/deep/2.FLAC", "b/nowhere.mp3", "c.mp3", "cover.jpg"]
 
 
 def test_progress_counts_files(library, songs):
@@ -313,6 +300,17 @@ def test_tracks_are_removed_restored_and_edited(library, songs):
     assert (again.status, again.track.id != number) == ("added", True)
     with pytest.raises(ConflictError):
         library.restore(number)
+
+
+def test_edits_are_one_line(library, songs):
+    list(library.add(songs[:1]))
+    edited = library.edit(1, title="A\x1b[31m\r\nB\u202e", artist="  C  ")
+    assert (edited.title, edited.artist) == ("A [31m B", "C")
+
+
+def test_a_name_that_becomes_a_title_is_one_line(library, songs, tmp_path):
+    (added,) = library.add([shutil.copy(songs[1], tmp_path / "a\x1b]0;x\x07b\n.flac")])
+    assert added.track.title == "a ]0;x b"
 
 
 def test_rebuilding_reports_progress(library, songs):
