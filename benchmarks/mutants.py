@@ -26,6 +26,16 @@ FORMATS = {  # suffix: encoder
     ".aiff": "pcm_s16be",
     ".aac": "aac",
     ".wma": "wmav2",
+    ".mp2": "mp2",
+    ".ac3": "ac3",
+    ".eac3": "eac3",
+    ".tta": "tta",
+    ".wv": "wavpack",
+    ".au": "pcm_s16be",
+    ".caf": "pcm_s16be",
+    ".ts": "mp2",
+    ".mpg": "mp2",
+    ".avi": "libmp3lame",
 }
 RATES = {"libopus": 48_000}  # Hz, of encoders that are particular about it
 STEREO = {"vorbis"}  # encoders that know nothing else

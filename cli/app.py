@@ -10,10 +10,11 @@ import typer
 from cli import library, live, tracks
 from core.disk import check_address_space
 from core.errors import EarprintError
+from core.text import printable
 
 COMMANDS = (
     *(live.serve, tracks.add, tracks.identify, live.listen),
-    *(tracks.tracks, tracks.remove, tracks.restore),
+    *(tracks.tracks, tracks.remove, tracks.restore, tracks.prune),
     *(library.stats, library.rebuild, library.check, library.backup, library.prepare, live.settings),
 )
 SURROUNDINGS = {  # errors of the machine or of its owner's rights, never a bug of ours
@@ -58,7 +59,7 @@ def run() -> None:
         if isinstance(error, OSError) and error.errno not in SURROUNDINGS:
             raise
         _discard_output()
-        sys.exit(f"earprint: {_sentence(error)}")
+        sys.exit(f"earprint: {printable(_sentence(error))}")
 
 
 def _sentence(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """What commands are given, and how they end."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.lists import listed
 from cli.said import bar, note
 from core.errors import EarprintError
 from core.folder import is_library
@@ -29,20 +29,12 @@ def opened(data: Path, *, make: bool = False, readonly: bool = False, any_versio
         raise EarprintError(f"{data} cannot be the library's folder: {error.strerror}") from error
 
 
-def inputs_of(paths: list[str] | None, files_from: str | None) -> list[str]:
-    """Return what the command line names, then what the list names. Raises EarprintError for an unreadable list."""
-    inputs = (paths or []) + (_lines(files_from) if files_from else [])
+def inputs_of(paths: list[str] | None, files_from: str | None, null: bool) -> list[str]:
+    """Return what the command line names, then what the list names (`null`: between NUL characters). Raises EarprintError."""
+    inputs = (paths or []) + (listed(files_from, null) if files_from else [])
     if not inputs and not files_from:
         raise typer.BadParameter("name at least one path, or a list of them with --files-from")
     return inputs
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise EarprintError(f"{path}: cannot be read as a list of files: {error.strerror}") from error
-    return [os.fsdecode(line) for line in text.splitlines() if line]
 
 
 def prepared(*, quiet: bool = False) -> None:

@@ -2,19 +2,29 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from core.text import printable
+
 if TYPE_CHECKING:
     from core.check import Problem
 
+MOST_KINDS = 8  # that are named of what was left out
 Record = dict[str, Any]  # what --json prints: one object a line
 REMARKABLE_SPEED, REMARKABLE_CENTS = 0.005, 10.0  # from which on a speed (a ratio) or a pitch is mentioned
 
 
 def say(as_json: bool, record: Record, line: str) -> None:
-    print(json.dumps(record) if as_json else line, flush=True)
+    print(json.dumps(record) if as_json else printable(line), flush=True)
+
+
+def left_out_text(counts: Counter[str]) -> str:
+    """Return `5 left out (3 .jpg, 2 .txt)`, which folders hold besides music."""
+    kinds = [f"{count:,} {kind}" for kind, count in counts.most_common(MOST_KINDS)]
+    return f"{counts.total():,} left out ({', '.join(kinds + ['and others'] * (len(counts) > MOST_KINDS))})"
 
 
 def say_problem(problem: "Problem", as_json: bool) -> None:
@@ -25,7 +35,7 @@ def say_problem(problem: "Problem", as_json: bool) -> None:
 
 def note(line: str) -> None:
     """Print what is neither a result nor progress."""
-    print(f"earprint: {line}", file=sys.stderr, flush=True)
+    print(f"earprint: {printable(line)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

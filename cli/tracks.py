@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.given import end, inputs_of, opened, prepared, resumable
-from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Quiet
-from cli.said import Record, answer_line, bar, clock, name_of, say
+from cli.options import CORES, DATA, AsJson, Data, FilesFrom, Ids, Jobs, Null, Quiet
+from cli.said import Record, answer_line, bar, clock, left_out_text, name_of, note, say
 from core.errors import EarprintError
 from core.folder import is_library
 
@@ -25,41 +25,47 @@ STATUSES = ("added", "updated", "known", "failed")  # in the order of the summar
 def add(
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", show_default=False)] = None,
     files_from: FilesFrom = None,
+    null: Null = False,
     jobs: Jobs = CORES,
     copy: Annotated[bool, typer.Option("--copy", help="Keep the audio in the library's folder too.")] = False,
+    retag: Annotated[bool, typer.Option("--retag", help="Read the tags of known files again; without PATH, those of all tracks.")] = False,
     data: Data = DATA,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn recordings: files, and in folders all that have the suffix of an audio file."""
-    inputs = inputs_of(paths, files_from)
-    report = _Report(quiet, as_json)
+    inputs = None if retag and not paths and not files_from else inputs_of(paths, files_from, null)
+    report, left_out = _Report(quiet, as_json), Counter[str]()
     try:
         with resumable():
             prepared(quiet=quiet)
         with resumable(), bar("Adding", quiet=quiet) as show:
-            for added in _added(data, inputs, copy=copy, jobs=jobs, progress=show):
+            for added in _added(data, inputs, copy=copy, retag=retag, jobs=jobs, progress=show, left_out=left_out):
                 report.say(added)
     finally:
-        report.end()
+        report.end(left_out)
     end(len(report.failures))
 
 
-def _added(data: Path, inputs: list[str], **options: Any) -> "Iterator[Added]":
-    """Yield what becomes of each file. A library is made only when there is something to put into it."""
-    failures = None if is_library(data) else _failures_of(inputs)
+def _added(data: Path, inputs: list[str] | None, **options: Any) -> "Iterator[Added]":
+    """Yield what becomes of each file; without `inputs`, of those of all tracks.
+
+    A library is made only when there is something to put into it.
+    """
+    failures = None if is_library(data) else _failures_of(inputs or [])
     if failures is not None:
         yield from failures
         return
     with opened(data, make=True) as library:
-        yield from library.add(inputs, **options)
+        yield from library.add(library.audio_paths() if inputs is None else inputs, **options)
 
 
 def _failures_of(inputs: list[str]) -> "list[Added] | None":
     """Return why no file of these can be added; None as soon as one can."""
     from core.ingest import Analysis, Ingest
-    from core.library import Added, audio_files
+    from core.library import Added
     from core.params import Params
+    from core.walk import audio_files
 
     failures = []
     with Ingest(Params(), jobs=1) as ingest:
@@ -85,21 +91,26 @@ class _Report:
         if self._as_json or (added.status != "failed" and not self._quiet):
             track = added.track and added.track.to_json()
             record = {"path": added.path, "status": added.status, "track": track, "error": added.error}
-            say(self._as_json, record, f"{added.status:6}  {added.path}")
+            say(self._as_json, record, f"{added.status:7}  {added.path}")
 
-    def end(self) -> None:
+    def end(self, left_out: Counter[str]) -> None:
+        """Sum up. left_out: what is no audio in the folders, by kind."""
+        rest = [left_out_text(left_out)] if left_out else []
         if self._as_json:
+            if rest and not self._quiet:
+                note(rest[0])
             return
         if not self._quiet:
             counts = [f"{self._count[status]:,} {status}" for status in STATUSES if self._count[status]]
-            print(", ".join(counts) or "nothing to add", flush=True)
+            say(False, {}, ", ".join(counts + rest) or "nothing to add")
         for added in self.failures:
-            print(f"failed  {added.error}", flush=True)
+            say(False, {}, f"failed  {added.error}")
 
 
 def identify(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", show_default=False)] = None,
     files_from: FilesFrom = None,
+    null: Null = False,
     effort: Annotated[
         float | None,
         typer.Option(
@@ -115,13 +126,13 @@ def identify(
     from core.ingest import start_ahead
     from core.loading import load_kernels
 
-    inputs = inputs_of(files, files_from)
+    inputs = inputs_of(files, files_from, null)
     prepared(quiet=quiet)
     start_ahead(min(jobs, len(inputs)))
     load_kernels()
     failures = 0
     with opened(data, readonly=True) as library, bar("Listening", quiet=quiet) as show:
-        from core.library import audio_files
+        from core.walk import audio_files
 
         queries = list(audio_files(inputs))
         for done, record in enumerate(_answers(library, queries, jobs, effort), 1):
@@ -176,6 +187,23 @@ def restore(ids: Ids, data: Data = DATA, as_json: AsJson = False) -> None:
     """Bring removed tracks back."""
     with opened(data) as library:
         _each(ids, library.restore, "restored", as_json)
+
+
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the tracks whose file is gone, after asking; `restore` brings them back."""
+    with opened(data) as library:
+        gone = library.gone()
+        for track in gone:
+            line = f"{track.id:6}  gone  {name_of(track.to_json())}  {track.path}"
+            say(as_json, {"id": track.id, "status": "gone", "track": track.to_json(), "error": None}, line.rstrip())
+        if not gone:
+            note("the file of each track is there; nothing to remove")
+        elif yes or typer.confirm(f"Remove these {len(gone):,} of {library.index.count():,} tracks?", err=True):
+            _each([track.id for track in gone], library.remove, "removed", as_json)
 
 
 def _each(ids: list[int], change: Callable[[int], "Track"], status: str, as_json: bool) -> None:

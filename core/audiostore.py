@@ -14,12 +14,9 @@ from tempfile import TemporaryDirectory
 
 from core.disk import sync
 from core.errors import AudioError, StorageError
+from core.formats import AUDIO_SUFFIXES
 from core.ingest import file_sha256
 
-AUDIO_SUFFIXES = {
-    *(".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
-    *(".aac", ".m4a", ".m4b", ".mp4", ".webm", ".mka", ".wma"),
-}
 ADVICE = "make room on its disk, or see who may write there, then try again"
 PASSING = ".passing-"  # begins the names of folders in which files arrive
 KEPT = re.compile(r"([0-9a-f]{64})(\.\w+)?")
@@ -36,21 +33,22 @@ class AudioStore:
         suffix = Path(filename).suffix.lower()
         return self.folder / (sha256 + (suffix if suffix in AUDIO_SUFFIXES else ""))
 
-    def keep(self, source: str, sha256: str, filename: str, transfer: Callable[[str, str], object]) -> Path:
-        """Brings a file in (`transfer`: copy or move), under a passing name first. Raises AudioError or StorageError."""
+    def keep(self, source: str, sha256: str, filename: str, transfer: Callable[[str, str, str], object]) -> Path:
+        """Bring a file in (`transfer`: `disk.copy_file` or `disk.move_file`), under a passing name first.
+
+        Raises AudioError for what is wrong with the file, StorageError for what is wrong with this folder.
+        """
         target = self.path(sha256, filename)
         try:
             self._make_folder()
             with TemporaryDirectory(dir=self.folder, prefix=PASSING) as passing:
                 arrived = Path(passing) / target.name
-                transfer(source, str(arrived))
+                transfer(source, str(arrived), filename)
                 if file_sha256(arrived) != sha256:
                     raise AudioError(f"{filename}: changed while it was read; add it again")
                 sync(arrived)
                 arrived.replace(target)
             sync(self.folder)
-        except FileNotFoundError as error:
-            raise AudioError(f"{filename}: went away while it was read; add it again") from error
         except OSError as error:
             raise StorageError(f"{self.folder} cannot keep audio ({error.strerror}): {ADVICE}") from error  # logged, so without a name
         return target

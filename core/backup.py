@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.audiostore import AudioStore, delete
 from core.check import Problem
-from core.disk import sync
+from core.covers import CoverStore
+from core.disk import copy_file, sync
 from core.errors import AudioError, EarprintError
 from core.index import Index, Track
 from core.library import Library
@@ -28,6 +28,7 @@ def back_up(library: Library, folder: str | Path, progress: Callable[[int, int],
         library.index.copy(target / UNFINISHED)
         tracks = _tracks(target / UNFINISHED)
         problems = list(_copy_audio(library, AudioStore(target / "uploads"), tracks, progress))
+        problems += _copy_covers(library.covers, CoverStore(target / "covers"), tracks)
     (target / UNFINISHED).rename(target / "index")
     sync(target)
     return problems
@@ -36,7 +37,7 @@ def back_up(library: Library, folder: str | Path, progress: Callable[[int, int],
 def _prepare(target: Path) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
-        if {path.name for path in target.iterdir()} - {UNFINISHED, "uploads"}:
+        if {path.name for path in target.iterdir()} - {UNFINISHED, "uploads", "covers"}:
             raise EarprintError(f"{target} is not empty: name a new folder for the backup")
         if (target / UNFINISHED).exists():
             delete(target / UNFINISHED)
@@ -56,7 +57,15 @@ def _copy_audio(library: Library, store: AudioStore, tracks: list[Track], progre
     for done, (track, path) in enumerate(kept, 1):
         try:
             if not store.path(track.sha256, track.filename).exists():
-                store.keep(str(path), track.sha256, track.filename, shutil.copy)
+                store.keep(str(path), track.sha256, track.filename, copy_file)
         except AudioError as error:
             yield Problem(track, str(error))
         progress(done, len(kept))
+
+
+def _copy_covers(source: CoverStore, target: CoverStore, tracks: list[Track]) -> Iterator[Problem]:
+    for track in tracks:
+        if track.cover and source.is_whole(track.cover):
+            target.keep(source.path(track.cover).read_bytes())
+        elif track.cover:
+            yield Problem(track, f"its cover {source.path(track.cover)} is gone or damaged: run `earprint add --retag`")

@@ -12,31 +12,32 @@ from contextlib import suppress
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import av.filter
 import numpy as np
+from av.audio.stream import AudioStream
+from av.stream import Disposition
 
 from core.disk import check_file
 from core.errors import AudioError
+from core.formats import DECODERS, DEMUXERS, PCM_DECODERS, SUPPORTED
 from core.pcm import Array, average
 
 SLOWEST_RATE, FASTEST_RATE = 8_000, 192_000  # samples a second; files beyond are resampled
 USUAL_RATE = 44_100  # samples a second, for those
 
-# Only containers of sound: playlists and the like, which name other files, are refused.
-FORMATS = "mp3,wav,w64,flac,ogg,aac,mov,mp4,m4a,matroska,webm,aiff,asf"
-DECODERS = (  # and those of PCM; FFmpeg has five hundred more, of video and of games, in which nobody looks for flaws
-    *("aac", "ac3", "alac", "ape", "dca", "eac3", "flac", "libopus", "mp2float", "mp3", "mp3float", "opus", "truehd", "tta"),
-    *("vorbis", "wavpack", "wmalossless", "wmapro", "wmav1", "wmav2", "adpcm_ima_wav", "adpcm_ms", "gsm", "gsm_ms"),
-    *(name for name in av.codecs_available if name.startswith("pcm_")),
-)
-OPEN_OPTIONS = {"format_whitelist": FORMATS, "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
+DECODER_NAMES = {*DECODERS, *(name for name in av.codecs_available if name.startswith(PCM_DECODERS))}
+OPEN_OPTIONS = {"format_whitelist": ",".join(DEMUXERS), "codec_whitelist": ",".join(sorted(DECODER_NAMES)), "protocol_whitelist": "file"}
+NOT_THE_MUSIC = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions
 MOST_PLANES = 7  # PyAV crashes on planes of eight channels and more
 NO_SUCH_KIND = av.FFmpegError, RuntimeError  # raised over a frame whose kind damage has made up
 NOT_IN_BULK = av.FFmpegError, UnicodeEncodeError  # damage, or a sound that changes its kind; a name that is not UTF-8
-SUPPORTED = "try wav, flac, mp3, ogg, opus, m4a, webm or aiff"
+
+
+class KindError(AudioError):
+    """A container that is whole, but has no sound in a format that is decoded."""
 
 
 def open_container(source: str | Path | BinaryIO, name: str) -> av.container.InputContainer:
@@ -45,30 +46,45 @@ def open_container(source: str | Path | BinaryIO, name: str) -> av.container.Inp
         check_file(source, name)
         source = _address(source)
     try:
-        # Tags come in any encoding, whatever their format says.
-        container = av.open(source, "r", options=OPEN_OPTIONS, metadata_errors="replace")
+        # Tags come in any encoding, whatever their format says: `tags` finds out which.
+        container = av.open(source, "r", options=OPEN_OPTIONS, metadata_errors="surrogateescape")
     except (av.FFmpegError, OSError) as error:
         raise AudioError(f"{name}: is not audio of a kind that is supported; {SUPPORTED}") from error
     if not container.streams.audio:
         container.close()
-        raise AudioError(f"{name}: there is no sound in it; {SUPPORTED}")
-    context = container.streams.audio[0].codec_context
-    if context is None or context.name not in DECODERS:
+        raise KindError(f"{name}: there is no sound in it; {SUPPORTED}")
+    if not _decodable(container):
         container.close()
-        raise AudioError(f"{name}: its sound is of a kind that is not supported; {SUPPORTED}")
+        raise KindError(f"{name}: its sound is of a kind that is not supported; {SUPPORTED}")
     return container
 
 
-def decode(container: av.container.InputContainer, source: str | Path | BinaryIO, name: str) -> tuple[int, Iterator[Array]]:
-    """The sample rate, and the sound, float32 [n], mono, in blocks of about a second. Raises AudioError when there is none."""
-    frames = _frames(container)
+def _decodable(container: av.container.InputContainer) -> list[AudioStream]:
+    return [stream for stream in container.streams.audio if stream.codec_context and stream.codec_context.name in DECODER_NAMES]
+
+
+def streams(container: av.container.InputContainer) -> list[AudioStream]:
+    """Return the audio streams that can be decoded, those first that a player would take: the default one, and commentary last."""
+    return sorted(_decodable(container), key=_rank)
+
+
+def _rank(stream: AudioStream) -> tuple[bool, bool]:
+    return bool(stream.disposition & NOT_THE_MUSIC), not stream.disposition & Disposition.default
+
+
+def decode(stream: AudioStream, source: str | Path | BinaryIO, name: str, rate: int | None = None) -> tuple[int, Iterator[Array]]:
+    """Return the sample rate, and a stream's sound, float32 [n], mono, in blocks of about a second.
+
+    rate: the rate to resample to; its own, if that is supported, when None. Raises AudioError when there is no sound.
+    """
+    frames = _frames(stream)
     first = next(frames, None)
     if first is None:
         raise AudioError(f"{name}: no sound in it can be decoded; {SUPPORTED}")
-    rate = first.sample_rate if SLOWEST_RATE <= first.sample_rate <= FASTEST_RATE else USUAL_RATE
+    rate = rate or (first.sample_rate if SLOWEST_RATE <= first.sample_rate <= FASTEST_RATE else USUAL_RATE)
     one_by_one = _converted(chain([first], frames), rate)
     if isinstance(source, str | Path) and rate == first.sample_rate and first.layout.nb_channels <= MOST_PLANES:
-        return rate, _first_of(_in_bulk(source, container.streams.audio[0].index, rate), one_by_one)
+        return rate, _first_of(_in_bulk(source, stream.index, rate), one_by_one)
     return rate, one_by_one
 
 
@@ -109,10 +125,10 @@ def _joined_options() -> str:
     return ":".join(f"{key}={value}" for key, value in OPEN_OPTIONS.items())
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+def _frames(stream: AudioStream) -> Iterator[av.AudioFrame]:
     """What can be decoded: a packet that cannot is left out, a container that breaks off ends the sound."""
     with suppress(av.FFmpegError):
-        for packet in container.demux(container.streams.audio[0]):
+        for packet in cast(av.container.InputContainer, stream.container).demux(stream):
             try:
                 frames = packet.decode()
             except av.FFmpegError:

@@ -17,10 +17,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from core.audio import Tags
+from core.tags import Tags
 
 Array = NDArray[np.float32]
 
+TAG_KEYS = {"track_number": "track", "disc_number": "disc", "year": "date", "label": "publisher", "isrc": "TSRC"}  # FFmpeg's names of tags
 MODES = ([0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10], [0, 2, 3, 5, 7, 9, 10], [0, 2, 4, 5, 7, 9, 10])  # semitones
 BAR, STEP = 4.0, 0.25  # beats; drums are set by steps
 CHORD, BASS, MELODY = range(3)  # voices
@@ -115,7 +116,7 @@ def write_audio(
 ) -> Path:
     """Writes float32 `[n]` (or `[n, channels]` in that `layout`) in the format of the path's suffix."""
     with av.open(str(path), "w") as container:
-        container.metadata.update(vars(tags or Tags()))
+        container.metadata.update({TAG_KEYS.get(name, name): str(value) for name, value in vars(tags or Tags()).items() if value})
         stream: Any = container.add_stream(codec or container.default_audio_codec, rate=sample_rate, layout=layout)
         stream.bit_rate = 160_000  # bits a second, where the codec has a choice
         stream.options = {"strict": "-2"}  # FFmpeg calls its vorbis encoder experimental

@@ -9,10 +9,12 @@ change at their next call.
     peaks         id -> packed constellation            (of removed tracks too, so that a removal can be undone)
     fresh         id -> packed constellation, made by another front end for the next rebuild
     changes       (revision, id), see `changes`         lines, segments: the posting lists, see `segments`
+    paths         where the audio lies -> id, see `paths`
 """
 
+import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ from core.errors import ConflictError, EarprintError, MissingError, StorageError
 from core.hashes import KINDS, PAIRS, TRIPLES, hashed
 from core.nominator import Nominator, Usage
 from core.params import Params
+from core.paths import Paths
 from core.postings import Segment
 from core.segments import Segments, key, number, take
 from core.storage import Storage
@@ -36,10 +39,12 @@ from core.tracks import ChangedRows, Listing, NewTrack, Page, Removed, Track
 
 __all__ = ["Index", "NewTrack", "Page", "Removed", "Track"]
 
+COVER = re.compile(rb'"cover": "([0-9a-f]{64})"')  # in a row; what a title holds of the kind has other quotes
 REBUILD_TRACKS = 512  # whose postings are made at a time
 NO_CELLS: Cells = np.zeros(0, np.uint32)
 LAYOUT = b"6"  # raise when postings are stored otherwise
-DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes")
+DATABASES = ("about", "tracks", "bin", "sums", "peaks", "lines", "segments", "fresh", "changes", "paths")
+NEW_DATABASES = {"paths"}  # which an older index of this layout lacks until it is opened to be written
 
 
 class Index:
@@ -62,12 +67,13 @@ class Index:
         self._storage = Storage(self.path, DATABASES, readonly=readonly)
         self._db = self._storage.db
         try:
-            if len(self._db) < len(DATABASES):
+            if not self._db.keys() >= set(DATABASES) - NEW_DATABASES:
                 raise self._outdated()
-            if not readonly:
-                self._create(params or Params())
             self._segments = Segments(self._db)
             self._changes = Changes(self._db["changes"])
+            self._paths = Paths(self._db.get("paths"))
+            if not readonly:
+                self._create(params or Params())
             self.params = self._stored_params()
             if not any_version and not self._is_current(params or replace(self.params, **Params.versions())):
                 raise self._outdated()
@@ -88,6 +94,8 @@ class Index:
         with self._storage.write() as txn:
             if txn.put(b"params", params.to_json().encode(), db=self._db["about"], overwrite=False):
                 txn.put(b"layout", LAYOUT, db=self._db["about"])
+            if txn.put(b"paths", b"", db=self._db["about"], overwrite=False):
+                self._put_paths(txn)
 
     def _is_current(self, params: Params) -> bool:
         with self._storage.read() as txn:
@@ -149,13 +157,17 @@ class Index:
             track = self._get(txn, track_id)
             txn.delete(key(track_id), db=self._db["tracks"])
             txn.delete(track.sha256.encode(), db=self._db["sums"])
+            self._paths.release(txn, track.path, track_id)
             txn.put(key(track_id), Removed(track, _now()).dump(), db=self._db["bin"])
             self._segments.blank(txn, track_id)
             self._changes.note(txn, track_id)
         return track
 
     def restore(self, track_id: int) -> Track:
-        """Puts a removed track back under its number. Raises MissingError, or ConflictError when its file was added again since."""
+        """Puts a removed track back under its number, without its path when that is another track's by now.
+
+        Raises MissingError, or ConflictError when its file was added again since.
+        """
         with self._write() as txn:
             track = self._take_from_bin(txn, track_id)
             if track is None:
@@ -164,6 +176,8 @@ class Index:
             if known is not None:
                 raise ConflictError(f"track {track_id} was added again as track {number(known)}: nothing to restore")
             packed = bytes(txn.get(key(track_id), db=self._db["peaks"]))
+            if self._paths.holder(txn, track.path) is not None:
+                track = replace(track, path="")
             self._put(txn, track, packed)
             self._segments.add(txn, [(track_id, hashed(unpack(packed), self.params))])
         self._merge()
@@ -194,13 +208,55 @@ class Index:
         album: str | None = None,
         path: str | None = None,
     ) -> Track:
-        """Changes what is given. Raises MissingError."""
-        given: dict[str, Any] = {"title": title, "artist": artist, "album": album, "path": path}
+        """Change what is given: tags, which then count as edited by hand, and where the audio lies. Raises MissingError."""
+        given = {"title": title, "artist": artist, "album": album}
+        edits = {name: text for name, text in given.items() if text is not None}
         with self._write() as txn:
-            track = replace(self._get(txn, track_id), **{name: text for name, text in given.items() if text is not None})
-            txn.put(key(track_id), track.dump(), db=self._db["tracks"])
-            self._changes.note(txn, track_id)
+            old = self._get(txn, track_id)
+            track = old.with_edits(edits) if edits else old
+            if path is not None:
+                self._paths.release(txn, old.path, track_id)
+                track = replace(track, path=path)
+            self._put_row(txn, track)
         return track
+
+    def retag(self, track_id: int, tags: Mapping[str, Any]) -> Track:
+        """Take over what a track's file says of it, as far as nothing was edited by hand. Raises MissingError."""
+        with self._write() as txn:
+            old = self._get(txn, track_id)
+            track = old.with_tags(tags)
+            if track != old:
+                self._put_row(txn, track)
+        return track
+
+    def renew(self, track_id: int, new: NewTrack, peaks: Peaks) -> Track:
+        """Give a track the bytes, tags, path and peaks (as `add`) of a newer state of its file. Tags edited by hand stay.
+
+        Raises MissingError, or ConflictError when another track holds this file.
+        """
+        packed = pack(peaks)
+        with self._write() as txn:
+            old = self._get(txn, track_id)
+            known = txn.get(new.sha256.encode(), db=self._db["sums"])
+            if known is not None and number(known) != track_id:
+                raise ConflictError(f"track {number(known)} holds this file already")
+            other_peaks = txn.get(key(track_id), db=self._db["peaks"]) != packed
+            txn.delete(old.sha256.encode(), db=self._db["sums"])
+            self._paths.release(txn, old.path, track_id)
+            track = old.renewed(new)
+            self._put(txn, track, packed)
+            if other_peaks:
+                self._segments.blank(txn, track_id)
+                self._segments.add(txn, [(track_id, hashed(unpack(packed), self.params))])
+        self._merge()
+        return track
+
+    def at(self, path: str) -> Track | None:
+        """Return the track whose audio lies at this path, if any."""
+        with self._storage.read() as txn:
+            holder = self._paths.holder(txn, path)
+            row = None if holder is None else txn.get(key(holder), db=self._db["tracks"])
+            return None if row is None else Track.load(row)
 
     def track(self, track_id: int) -> Track:
         """Raises MissingError."""
@@ -213,9 +269,17 @@ class Index:
             known = txn.get(sha256.encode(), db=self._db["sums"])
             return None if known is None else self._get(txn, number(known))
 
+    def covers(self) -> set[str]:
+        """Return the hashes of the covers of all tracks, also of removed ones. Reads no more of a row than that."""
+        with self._storage.read() as txn:
+            rows = (bytes(row) for name in ("tracks", "bin") for _, row in txn.cursor(db=self._db[name]))
+            return {found[1].decode() for row in rows if (found := COVER.search(row))}
+
     def tracks(self, search: str = "", sort: str = "added", limit: int | None = 50, after: str | None = None) -> Page:
-        """Tracks in whose title, artist, album or file name each word of `search` occurs, sorted by one of `tracks.SORTS`, from the
-        cursor `after` on. Raises EarprintError for a sort or a cursor that does not exist."""
+        """Return a page of the tracks in whose title, artist, album, album artist or file name each word of `search` occurs.
+
+        They are sorted by one of `tracks.SORTS`, from the cursor `after` on. Raises EarprintError for a sort or cursor that does not exist.
+        """
         return self._current_listing().page(search, sort, limit, after)
 
     def stats(self) -> dict[str, float]:
@@ -325,9 +389,10 @@ class Index:
                     txn.put(key(track.id), packed, db=self._db["peaks"])
             for name, value in (("params", params.to_json().encode()), ("layout", LAYOUT)):
                 txn.put(name.encode(), value, db=self._db["about"])
-            for name in ("fresh", "sums"):
+            for name in ("fresh", "sums", "paths"):
                 txn.drop(self._db[name], delete=False)
             self._segments.clear(txn)
+            self._put_paths(txn)
             ids = self._put_sums(txn)
             for first in range(0, len(ids), REBUILD_TRACKS):
                 some = [(i, bytes(txn.get(key(i), db=self._db["peaks"]))) for i in ids[first : first + REBUILD_TRACKS]]
@@ -342,6 +407,11 @@ class Index:
         for track_id, sha256 in sums.items():
             txn.put(sha256.encode(), key(track_id), db=self._db["sums"])
         return list(sums)
+
+    def _put_paths(self, txn: Any) -> None:
+        """Make `paths` of the tracks. Where older versions gave several the same path, the latest has it."""
+        for track in [Track.load(row) for _, row in txn.cursor(db=self._db["tracks"])]:
+            self._claim_path(txn, track)
 
     def _everything(self, txn: Any) -> list[Track]:
         tracks = (Track.load(row) for _, row in txn.cursor(db=self._db["tracks"]))
@@ -361,11 +431,12 @@ class Index:
         """The track to store, and True; or the one that holds this file, and False."""
         known = txn.get(new.sha256.encode(), db=self._db["sums"])
         if known is None:
-            return Track(**asdict(new), id=take(txn, "next_track", self._db["about"]), added=_now()), True
+            return Track(**asdict(new), id=take(txn, "next_track", self._db["about"]), added=_now(), edited=()), True
         track = self._get(txn, number(known))
         lost = not txn.get(known, db=self._db["peaks"])  # its audio was gone when the index was rebuilt
         if lost:
             self._segments.blank(txn, track.id)  # there should be none, but an index may be damaged
+            self._paths.release(txn, track.path, track.id)
         return (replace(track, path=new.path) if lost else track), lost
 
     def _get(self, txn: Any, track_id: int) -> Track:
@@ -375,10 +446,23 @@ class Index:
         return Track.load(row)
 
     def _put(self, txn: Any, track: Track, packed: bytes) -> None:
-        txn.put(key(track.id), track.dump(), db=self._db["tracks"])
+        self._put_row(txn, track)
         txn.put(track.sha256.encode(), key(track.id), db=self._db["sums"])
         txn.put(key(track.id), packed, db=self._db["peaks"])
+
+    def _put_row(self, txn: Any, track: Track) -> None:
+        txn.put(key(track.id), track.dump(), db=self._db["tracks"])
         self._changes.note(txn, track.id)
+        self._claim_path(txn, track)
+
+    def _claim_path(self, txn: Any, track: Track) -> None:
+        """Take the track's path from the track that had it until now, whose file is no longer there."""
+        holder = self._paths.claim(txn, track.path, track.id)
+        row = None if holder is None else txn.get(key(holder), db=self._db["tracks"])
+        if row is not None:
+            other = replace(Track.load(row), path="")
+            txn.put(key(other.id), other.dump(), db=self._db["tracks"])
+            self._changes.note(txn, other.id)
 
     def _take_from_bin(self, txn: Any, track_id: int) -> Track | None:
         row = txn.get(key(track_id), db=self._db["bin"]) if _is_number(track_id) else None

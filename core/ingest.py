@@ -24,15 +24,16 @@ from dataclasses import dataclass
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from core.disk import check_file, display_name
+from core.disk import check_file, display_name, readable, state_of
 from core.errors import AudioError, EarprintError, SilentError, TooLongError
 from core.params import Params
 
 if TYPE_CHECKING:
-    from core.audio import AudioFile, Tags
+    from core.audio import AudioFile
     from core.constellation import Levels, Peaks
+    from core.tags import Tags
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Analysis:
     duration: float  # seconds, of what was decoded
     peaks: Peaks  # PEAK [k]
     levels: Levels | None  # int8 [t, n_mels]
+    cover: bytes = b""  # of a reference: a small JPEG image
 
 
 def file_sha256(path: str | Path) -> str:
@@ -66,19 +68,43 @@ def file_sha256(path: str | Path) -> str:
 def analyse(path: str | Path, params: Params, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
     """Decodes and fingerprints a file in this process. `name` is what errors call it, and its file name.
 
-    Raises AudioError: TooLongError for more than `max_seconds` of sound, or than a constellation holds (108 hours); SilentError when a
-    reference has too little to be recognised.
+    Raises AudioError: for a reference that changes meanwhile (of a query what decodes counts); TooLongError for more than `max_seconds`
+    of sound, or than a constellation holds (108 hours); SilentError when a reference has too little to be recognised.
     """
     from core.audio import AudioFile
     from core.constellation import MAX_FRAME, sounding_seconds
 
     name = name or display_name(path)
     check_file(path, name)
+    with readable(name):
+        before = state_of(path)
     with AudioFile(path, name) as audio:
+        cover = b"" if query else audio.cover()
         peaks, levels, duration = _fingerprint(audio, params, query, min(max_seconds, MAX_FRAME * params.frame_seconds))
     if not query and sounding_seconds(peaks, params) < MIN_REFERENCE_SECONDS:
         raise SilentError(f"{name}: less than {MIN_REFERENCE_SECONDS:g} s of sound; a reference needs more")
-    return Analysis(str(path), Path(name).name, file_sha256(path), audio.tags, duration, peaks, levels)
+    with readable(name):
+        sha256, after = file_sha256(path), state_of(path)
+    if not query and before != after:
+        raise AudioError(f"{name}: changed while it was read; add it again")
+    return Analysis(str(path), Path(name).name, sha256, audio.tags, duration, peaks, levels, cover)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a file says about itself, without its sound."""
+
+    tags: Tags
+    cover: bytes  # a small JPEG image, or b""
+
+
+def read_label(path: str | Path, name: str) -> Label:
+    """Return what a file says about itself. Raises AudioError, which calls it `name`."""
+    from core.audio import AudioFile
+
+    check_file(path, name)
+    with AudioFile(path, name) as audio:
+        return Label(audio.tags, audio.cover())
 
 
 class Ingest:
@@ -98,7 +124,15 @@ class Ingest:
 
     def one(self, path: str | Path, *, name: str | None = None, query: bool = False, max_seconds: float = math.inf) -> Analysis:
         """As `analyse`. A file over which a worker dies, or takes too long, is an AudioError."""
-        question = Question(str(path), name or display_name(path), query, max_seconds)
+        answer = self._ask(Question(str(path), name or display_name(path), query, max_seconds))
+        return cast(Analysis, answer)
+
+    def label(self, path: str | Path) -> Label:
+        """As `read_label`, in a worker: tags and pictures may be as hostile as sound."""
+        answer = self._ask(Question(str(path), display_name(path), label_only=True))
+        return cast(Label, answer)
+
+    def _ask(self, question: Question) -> Analysis | Label:
         with self._borrowed() as worker:
             answer = worker.ask(question, self._file_seconds)
         if isinstance(answer, Exception):
@@ -186,8 +220,9 @@ class Question(NamedTuple):
 
     path: str
     name: str
-    query: bool
-    max_seconds: float
+    query: bool = False
+    max_seconds: float = math.inf
+    label_only: bool = False
 
 
 class _Worker:
@@ -208,13 +243,13 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def ask(self, question: Question, seconds: float) -> Analysis | Exception:
+    def ask(self, question: Question, seconds: float) -> Analysis | Label | Exception:
         """Raises AudioError when there is no answer."""
         try:
             self._pipe.send(question)
             if not self._pipe.poll(seconds):
                 raise AudioError(f"{question.name}: takes more than {seconds:g} s to analyse; cut it into shorter files")
-            answer: Analysis | Exception = self._pipe.recv()
+            answer: Analysis | Label | Exception = self._pipe.recv()
             return answer
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise AudioError(f"{question.name}: the decoder crashed over it; convert it to another format") from error
@@ -249,8 +284,10 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most),) * 2)
 
 
-def _answer(question: Question, params: Params) -> Analysis | Exception:
+def _answer(question: Question, params: Params) -> Analysis | Label | Exception:
     try:
+        if question.label_only:
+            return read_label(question.path, question.name)
         return analyse(question.path, params, name=question.name, query=question.query, max_seconds=question.max_seconds)
     except MemoryError:
         return AudioError(f"{question.name}: needs too much memory; convert it to another format")

@@ -1,5 +1,5 @@
-"""A library is a data folder: `index/`; `uploads/` with the audio that was given to it, under content-hash names; `incoming/` with files
-on their way in; and `lock`, which all who write share (see `audiostore`).
+"""A library is a data folder: `index/`; `uploads/` with the audio that was given to it and `covers/` with the pictures of its tracks, under
+content-hash names; `incoming/` with files on their way in; and `lock`, which all who write share (see `audiostore`).
 
 All that is added goes through `ingest`, a file whose SHA-256 is known is not decoded again, and one transaction takes
 many tracks: what a crash can lose is the latest of them, whole. What was removed can be restored for a month.
@@ -8,47 +8,69 @@ many tracks: what a crash can lose is the latest of them, whole. What was remove
 from __future__ import annotations
 
 import math
-import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from core.audiostore import AUDIO_SUFFIXES, AudioStore, alone, delete, shared
+from core.audiostore import AudioStore, alone, delete, shared
 from core.check import Problem
 from core.constellation import Peaks
-from core.disk import check_file, display_name
-from core.duplicates import copies
-from core.errors import AudioError, EarprintError, SilentError, StorageError
+from core.covers import CoverStore
+from core.disk import check_file, copy_file, display_name, is_missing, is_readable_file, move_file, readable
+from core.duplicates import copies, same_music
+from core.errors import AudioError, ConflictError, EarprintError, SilentError, StorageError
 from core.growth import TRIPLE_FAN, TRIPLES_FROM, needs_triples, rebuild_cost
 from core.index import Index, NewTrack, Track
-from core.ingest import Analysis, Ingest, file_sha256
+from core.ingest import Analysis, Ingest, Label, file_sha256
 from core.params import Params
+from core.text import one_line
+from core.walk import audio_files
+
+if TYPE_CHECKING:
+    from core.tags import Tags
 
 T = TypeVar("T")
 
 BATCH_TRACKS = 32  # a transaction
+SAME_FILE_OVERLAP = 0.5  # of the longer of two recordings: where a file is replaced by one with so much of its music, it is still its track
 BATCH_SECONDS = 5.0  # after which a transaction is written with what there is
 REMOVED_DAYS = 30  # that a removed track can be restored; then it is forgotten
 
 
 @dataclass(frozen=True)
 class Added:
-    """What became of a file. `track` is the new one, or the one that is known."""
+    """What became of a file. `track` is the new one, or the one that was known; updated, when other bytes or tags of it count now."""
 
     path: str
-    status: Literal["added", "known", "failed"]
+    status: Literal["added", "known", "updated", "failed"]
     track: Track | None
     error: str | None = None
 
 
-Result = Analysis | Track | EarprintError  # of looking at a file: new, known, or failed
-Ready = tuple[NewTrack, Peaks] | Track | EarprintError
+@dataclass(frozen=True)
+class Tagged:
+    """A known track, and what its file says about itself."""
+
+    track: Track
+    label: Label
+
+
+@dataclass(frozen=True)
+class Updated:
+    """A known track after its file, or what is read of it, has changed."""
+
+    track: Track
+
+
+Result = Analysis | Track | Tagged | EarprintError  # of looking at a file: new bytes, known ones, known ones whose tags count, or failed
+Ready = tuple[NewTrack, Peaks] | Track | Updated | EarprintError
 
 
 class Library:
@@ -71,6 +93,7 @@ class Library:
         self.ingest = Ingest(self.index.params, jobs=jobs)
         self.uploads = Path(folder) / "uploads"
         self.incoming = Path(folder) / "incoming"
+        self.covers = CoverStore(Path(folder) / "covers")
         self._store = AudioStore(self.uploads)
         self._lock = Path(folder) / "lock"
         self._untidy = False  # whether something failed that may have left audio of no track
@@ -93,16 +116,21 @@ class Library:
         paths: Iterable[str | Path],
         *,
         copy: bool = False,
+        retag: bool = False,
         jobs: int = 1,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        left_out: Counter[str] | None = None,
     ) -> Iterator[Added]:
         """Learns files, and in folders all that have the suffix of an audio file; says what became of each, in order.
 
-        Files stay where they are; `copy` keeps a copy as well. `progress` is called with the files done, and all.
+        Files stay where they are; `copy` keeps a copy as well; `retag` reads the tags of known files again. A file that holds the
+        recording of its path's track in other bytes updates that track. `progress` is called with the files done, and all.
+        `left_out` counts what is left out of folders.
         """
-        files = list(audio_files(paths))
+        files = list(audio_files(paths, left_out))
         with self.writing():
-            results = self.ingest.many(files, jobs=jobs, known=self._known)
+            known: Callable[[str], Track | Tagged | None] = self._tagged if retag else self._known
+            results: Iterator[tuple[str, Result]] = self.ingest.many(files, jobs=jobs, known=known)
             for done, added in enumerate(self._write(results, copy), 1):
                 progress(done, len(files))
                 yield added
@@ -136,10 +164,26 @@ class Library:
         finally:
             Path(temp_path).unlink(missing_ok=True)
 
+    def audio_paths(self) -> list[Path]:
+        """Return where the audio of all tracks is that have some."""
+        paths = map(self.audio_path, self.index.tracks(limit=None).tracks)
+        return [path for path in paths if path is not None]
+
+    def gone(self) -> list[Track]:
+        """Return the tracks whose audio is neither kept nor at its path any more; not those that only cannot be read."""
+        return [track for track in self.index.tracks(limit=None).tracks if all(map(is_missing, self._places(track)))]
+
     def audio_path(self, track: Track) -> Path | None:
-        """Where the track's audio is, if it still is."""
-        places = [self.kept_audio(track), Path(track.path)]
-        return next((place for place in places if place.is_file()), None)
+        """Return where the track's audio is, None when it cannot be read there any more."""
+        return next((place for place in self._places(track) if is_readable_file(place)), None)
+
+    def _places(self, track: Track) -> list[Path]:
+        return [self.kept_audio(track), Path(track.path)]
+
+    def cover_path(self, track: Track) -> Path | None:
+        """Return where the track's cover is, None when there is none."""
+        path = self.covers.path(track.cover)
+        return path if track.cover and is_readable_file(path) else None
 
     def kept_audio(self, track: Track) -> Path:
         """Where the track's audio is when the library keeps it."""
@@ -158,7 +202,8 @@ class Library:
     def edit(self, track_id: int, *, title: str | None = None, artist: str | None = None, album: str | None = None) -> Track:
         """Changes what is given. Raises MissingError."""
         with self.writing():
-            return self.index.update(track_id, title=title, artist=artist, album=album)
+            given = {"title": title, "artist": artist, "album": album}
+            return self.index.update(track_id, **{name: one_line(text) for name, text in given.items() if text is not None})
 
     def duplicates(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[tuple[Track, ...]]:
         """Groups of two and more tracks that hold the same recording, in each the oldest first: copies in other formats or with other
@@ -182,9 +227,9 @@ class Library:
         steps = count(1)
         yield from self.index.check(lambda: progress(min(next(steps), len(tracks)), 2 * len(tracks)))
         for done, track in enumerate(tracks, 1):
-            error = self._audio_fault(track, read_audio)
-            if error:
-                yield Problem(track, error)
+            for error in (self._audio_fault(track, read_audio), self._cover_fault(track)):
+                if error:
+                    yield Problem(track, error)
             progress(len(tracks) + done, 2 * len(tracks))
 
     def _audio_fault(self, track: Track, read: bool) -> str | None:
@@ -204,6 +249,11 @@ class Library:
             return None
         cost = rebuild_cost(self.index.peaks(), self._made(triples=True))
         return f"a library of this size is searched better after `earprint rebuild`, which takes {cost}"
+
+    def _cover_fault(self, track: Track) -> str | None:
+        if not track.cover or self.covers.is_whole(track.cover):
+            return None
+        return f"its cover {self.covers.path(track.cover)} is gone or damaged: run `earprint add --retag`"
 
     def rebuild(self, progress: Callable[[int, int], None] = lambda done, total: None, triples: bool | None = None) -> list[Added]:
         """Make the index anew with the present `Params`: from the constellations, or from the audio where the front end has changed.
@@ -260,16 +310,23 @@ class Library:
             return nobody_writes
 
     def orphans(self) -> Iterator[Path]:
-        """What a crash left in `uploads` and `incoming`, and what is on its way at this moment."""
+        """What a crash left in `uploads`, `covers` and `incoming`, and what is on its way at this moment."""
         restorable = {gone.track.sha256 for gone in self.index.removed()}
         yield from self._store.orphans(lambda sha256: sha256 in restorable or bool(self.index.find(sha256)))
+        yield from self.covers.orphans(self.index.covers)
         yield from self.incoming.iterdir() if self.incoming.is_dir() else ()
 
     def _known(self, path: str, name: str | None = None) -> Track | None:
         """The track that was made of this file, unless its constellation was lost. Raises AudioError when it cannot be read."""
-        check_file(path, name or display_name(path))
-        track = self.index.find(file_sha256(path))
+        name = name or display_name(path)
+        check_file(path, name)
+        with readable(name):
+            track = self.index.find(file_sha256(path))
         return track if track and len(self.index.constellation(track.id)) else None
+
+    def _tagged(self, path: str) -> Tagged | None:
+        track = self._known(path)
+        return Tagged(track, self.ingest.label(path)) if track else None
 
     def _write(self, results: Iterable[tuple[str, Result]], copy: bool) -> Iterator[Added]:
         """Gathers results so that tracks share a transaction."""
@@ -288,15 +345,29 @@ class Library:
         try:
             if isinstance(result, Analysis):
                 if copy:
-                    self._store.keep(path, result.sha256, result.filename, shutil.copy)
-                return _new_track(result, str(Path(path).absolute())), result.peaks
+                    self._store.keep(path, result.sha256, result.filename, copy_file)
+                return self._renewed(self._new_track(result, str(Path(path).absolute())), result.peaks)
             if isinstance(result, Track):
                 return self._reunite(path, result, copy)
+            if isinstance(result, Tagged):
+                fields = self._fields(result.label.tags, result.label.cover, result.track.filename)
+                track = self.index.retag(result.track.id, fields)
+                here = self._reunite(path, track, copy)
+                return here if track == result.track else Updated(here)
             return result
         except StorageError as error:
             raise StorageError(f"{display_name(path)}: {error}") from error  # the next file would fare no better
         except EarprintError as error:
             return error
+
+    def _new_track(self, analysis: Analysis, path: str) -> NewTrack:
+        file: dict[str, Any] = {"duration": analysis.duration, "filename": analysis.filename, "sha256": analysis.sha256, "path": path}
+        return NewTrack(**self._fields(analysis.tags, analysis.cover, analysis.filename), **file)
+
+    def _fields(self, tags: Tags, cover: bytes, filename: str) -> dict[str, Any]:
+        """Return the fields of a track that its file's tags and cover make. The name of the file stands for a missing title."""
+        title = tags.title or one_line(Path(filename).stem)
+        return {**asdict(tags), "title": title, "cover": self.covers.keep(cover)}
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -308,50 +379,36 @@ class Library:
             raise
 
     def _reunite(self, path: str, track: Track, copy: bool) -> Track:
-        """A known track: its audio may have moved to here."""
-        if copy and not self._store.path(track.sha256, track.filename).is_file():
-            self._store.keep(path, track.sha256, track.filename, shutil.copy)
-        elif self.audio_path(track) is None:
-            return self.index.update(track.id, path=str(Path(path).absolute()))
+        """Note what the bytes at `path` say: that the audio of this track has moved there, or that another track's is there no longer."""
+        here = str(Path(path).absolute())
+        holder = self.index.at(here)
+        if copy and not self.kept_audio(track).is_file():
+            self._store.keep(path, track.sha256, track.filename, copy_file)
+        if track.path != here and not any(_sha256(place) == track.sha256 for place in self._places(track)):
+            return self.index.update(track.id, path=here)
+        if holder and holder.id != track.id:
+            self.index.update(holder.id, path="")
         return track
+
+    def _renewed(self, new: NewTrack, peaks: Peaks) -> Ready:
+        """Decide whether unknown bytes are a newer state of the track that its path belongs to, which is then updated, or a new track."""
+        holder = self.index.at(new.path)
+        if holder and same_music(self.index.constellation(holder.id), peaks, self.index.params, SAME_FILE_OVERLAP):
+            with suppress(ConflictError):  # the same bytes were added meanwhile
+                return Updated(self.index.renew(holder.id, new, peaks))
+        return new, peaks
 
     def _add_upload(self, path: str, filename: str, max_seconds: float) -> Added:
         known = self._known(path, filename)
         if known:
             if self.audio_path(known) is None:
-                self._store.keep(path, known.sha256, known.filename, shutil.move)
+                self._store.keep(path, known.sha256, known.filename, move_file)
             return Added(filename, "known", known)
         analysis = self.ingest.one(path, name=filename, max_seconds=max_seconds)
         with self._keeping():
-            self._store.keep(path, analysis.sha256, analysis.filename, shutil.move)
-            (added,) = self.index.add([(_new_track(analysis, ""), analysis.peaks)])
+            self._store.keep(path, analysis.sha256, analysis.filename, move_file)
+            (added,) = self.index.add([(self._new_track(analysis, ""), analysis.peaks)])
         return _said(filename, added)
-
-
-def audio_files(paths: Iterable[str | Path]) -> Iterator[str]:
-    """The files named, whatever they are, and those with the suffix of an audio file in the folders named, sorted."""
-    for path in paths:
-        if Path(path).is_dir():
-            yield from _audio_files_in(Path(path), frozenset())
-        else:
-            yield str(path)
-
-
-def _audio_files_in(folder: Path, above: frozenset[Path]) -> Iterator[str]:
-    """`above` are the folders that this one is in: a link to one of them would never end."""
-    here = folder.resolve()
-    try:
-        entries = sorted(folder.iterdir()) if here not in above else []
-    except OSError:
-        yield str(folder)  # fails as a file would, and the rest goes on
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _audio_files_in(entry, above | {here})
-        elif entry.suffix.lower() in AUDIO_SUFFIXES:
-            yield str(entry)
 
 
 def _sha256(path: Path) -> str:
@@ -362,15 +419,11 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def _new_track(analysis: Analysis, path: str) -> NewTrack:
-    tags = analysis.tags
-    title = tags.title or Path(analysis.filename).stem
-    return NewTrack(title, tags.artist, tags.album, analysis.duration, analysis.filename, analysis.sha256, path)
-
-
-def _said(path: str, result: tuple[Track, bool] | Track | EarprintError) -> Added:
+def _said(path: str, result: tuple[Track, bool] | Track | Updated | EarprintError) -> Added:
     if isinstance(result, EarprintError):
         return Added(path, "failed", None, str(result))
+    if isinstance(result, Updated):
+        return Added(path, "updated", result.track)
     track, new = result if isinstance(result, tuple) else (result, False)
     return Added(path, "added" if new else "known", track)
 
@@ -380,10 +433,19 @@ def _failed_again(track: Track, error: EarprintError) -> Added:
 
 
 def _batches(results: Iterable[T]) -> Iterator[list[T]]:
-    """Gathers results that share a transaction."""
+    """Gather results that share a transaction. Where `results` fails, what it gave until then still comes first."""
     batch: list[T] = []
     deadline = 0.0
-    for result in results:
+    waiting = iter(results)
+    while True:
+        try:
+            result = next(waiting)
+        except StopIteration:
+            break
+        except Exception:
+            if batch:
+                yield batch
+            raise
         deadline = deadline if batch else time.monotonic() + BATCH_SECONDS
         batch.append(result)
         if len(batch) >= BATCH_TRACKS or time.monotonic() > deadline:

@@ -5,13 +5,16 @@ import json
 import math
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from core.errors import EarprintError
+from core.text import BROKEN, folded, sort_key
 
+MORE = ("album_artist", "track_number", "disc_number", "year", "label", "isrc")
+EDITABLE = ("title", "artist", "album")
 
 @dataclass(frozen=True)
 class NewTrack:
@@ -24,16 +27,42 @@ class NewTrack:
     filename: str
     sha256: str  # of the file, hex
     path: str  # where the audio lies
+    _: KW_ONLY
+    album_artist: str = ""
+    track_number: int | None = None
+    disc_number: int | None = None
+    year: int | None = None
+    label: str = ""
+    isrc: str = ""
+    cover: str = ""  # SHA-256 of the picture that the library keeps, hex
 
 
 @dataclass(frozen=True)
 class Track(NewTrack):
     id: int  # positive, never reused
     added: str  # ISO 8601, UTC
+    _: KW_ONLY
+    edited: tuple[str, ...] | None = None  # the fields that were edited by hand; None in rows of versions that did not note it
+
+    def with_edits(self, edits: Mapping[str, Any]) -> Self:
+        """Return the track as a user has edited it: what its file says of these fields no longer matters."""
+        noted = EDITABLE if self.edited is None else self.edited
+        return replace(self, **edits, edited=tuple(sorted({*noted, *edits})))
+
+    def with_tags(self, tags: Mapping[str, Any]) -> Self:
+        """Return the track with what the same bytes say of it. Edits stay; so does text that may be one, unless it is empty or broken."""
+        may_be = () if self.edited is not None else [name for name in EDITABLE if _is_sound(getattr(self, name))]
+        return replace(self, **_without(tags, {*(self.edited or ()), *may_be}))
+
+    def renewed(self, new: NewTrack) -> Self:
+        """Return the track with all that other bytes of the same recording say. Edits stay."""
+        return replace(self, **_without(asdict(new), self.edited or ()))
 
     def to_json(self) -> dict[str, Any]:
+        """Return what the interfaces say of a track; the `MORE` where they hold something."""
         names = ("id", "title", "artist", "album", "duration", "filename", "added")
-        return {name: getattr(self, name) for name in names}
+        more = {name: value for name in MORE if (value := getattr(self, name))}
+        return {name: getattr(self, name) for name in names} | more | ({"cover": True} if self.cover else {})
 
     def dump(self) -> bytes:
         """As it is stored."""
@@ -47,7 +76,20 @@ class Track(NewTrack):
 @lru_cache(maxsize=1024)
 def _track(row: bytes) -> Track:
     """Those that are guessed are read again and again."""
-    return Track(**json.loads(row))
+    return _track_of(json.loads(row))
+
+
+def _track_of(stored: dict[str, Any]) -> Track:
+    edited = stored.pop("edited", None)
+    return Track(**stored, edited=None if edited is None else tuple(edited))
+
+
+def _is_sound(text: str) -> bool:
+    return bool(text) and BROKEN not in text
+
+
+def _without(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 @dataclass(frozen=True)
@@ -63,7 +105,7 @@ class Removed:
     @classmethod
     def load(cls, row: bytes | memoryview) -> "Removed":
         stored = json.loads(bytes(row))
-        return cls(Track(**stored["track"]), stored["at"])
+        return cls(_track_of(stored["track"]), stored["at"])
 
 
 @dataclass(frozen=True)
@@ -77,9 +119,9 @@ class Page:
 
 SORTS: dict[str, Callable[[Track], tuple[Any, ...]]] = {
     "added": lambda t: (-t.id,),  # newest first
-    "title": lambda t: (t.title.casefold(), t.id),
-    "artist": lambda t: (t.artist.casefold(), t.album.casefold(), t.title.casefold(), t.id),
-    "album": lambda t: (t.album.casefold(), t.title.casefold(), t.id),
+    "title": lambda t: (sort_key(t.title), t.id),
+    "artist": lambda t: (sort_key(t.artist), sort_key(t.album), t.disc_number or 0, t.track_number or 0, sort_key(t.title), t.id),
+    "album": lambda t: (sort_key(t.album), t.disc_number or 0, t.track_number or 0, sort_key(t.title), t.id),
     "duration": lambda t: (t.duration, t.id),
 }
 
@@ -139,7 +181,7 @@ class Listing:
         if sort not in SORTS:
             raise EarprintError(f"sort {sort!r}: give one of {', '.join(SORTS)}")
         found = self._in_order(sort)
-        for word in sorted(set(search.casefold().split()), key=len, reverse=True):  # a long word leaves little to the next
+        for word in sorted(set(folded(search).split()), key=len, reverse=True):  # a long word leaves little to the next
             found = [entry for entry in found if word in entry[0]]
         first = 0 if after is None else _position(found, after, sort)
         last = len(found) if limit is None else min(first + limit, len(found))
@@ -158,7 +200,7 @@ def _seconds(entries: Iterable[Entry]) -> float:
 
 
 def _searched(track: Track) -> str:
-    return "\n".join((track.title, track.artist, track.album, track.filename)).casefold()
+    return folded("\n".join((track.title, track.artist, track.album, track.album_artist, track.filename)))
 
 
 def _key(sort: str) -> Callable[[Entry], tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """Kept audio has its name only when it is whole; what a crash left is swept, unless somebody may need it."""
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.audiostore import AudioStore, alone, delete, shared
+from core.disk import copy_file, move_file
 from core.errors import AudioError, StorageError
 from tests.disks import fill, full_disk
 
@@ -31,7 +31,7 @@ def names(store):
     return [path.name for path in store.folder.iterdir()]
 
 
-@pytest.mark.parametrize(("transfer", "stays"), [(shutil.copy, True), (shutil.move, False)])
+@pytest.mark.parametrize(("transfer", "stays"), [(copy_file, True), (move_file, False)])
 def test_a_file_is_kept_under_its_hash(store, song, transfer, stays):
     kept = store.keep(str(song), SHA256, "song.MP3", transfer)
     assert kept == store.path(SHA256, "other.mp3") == store.folder / f"{SHA256}.mp3"
@@ -47,20 +47,27 @@ def test_only_suffixes_of_audio_are_taken_over(store, filename):
 def test_a_file_that_has_changed_is_not_kept(store, song):
     song.write_bytes(CONTENT + b"!")
     with pytest.raises(AudioError, match="changed while it was read"):
-        store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+        store.keep(str(song), SHA256, "song.mp3", copy_file)
     assert names(store) == []
 
 
-def test_a_file_that_went_away(store, song):
-    with pytest.raises(AudioError, match="went away"):
-        store.keep(str(song) + "x", SHA256, "song.mp3", shutil.copy)
+@pytest.mark.parametrize("transfer", [copy_file, move_file])
+def test_a_file_that_went_away(store, song, transfer):
+    with pytest.raises(AudioError, match=r"song\.mp3: there is no such file"):
+        store.keep(str(song) + "x", SHA256, "song.mp3", transfer)
+    assert names(store) == []
+
+
+def test_a_file_that_cannot_be_read_is_not_blamed_on_the_folder(store):
+    with pytest.raises(AudioError, match=r"^song\.mp3: cannot be read \(Input/output error\)"):
+        store.keep("/proc/self/mem", SHA256, "song.mp3", copy_file)
     assert names(store) == []
 
 
 def test_a_folder_that_cannot_be_written(store, song):
     store.folder.write_text("I am a file")
     with pytest.raises(StorageError, match="cannot keep") as error:
-        store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+        store.keep(str(song), SHA256, "song.mp3", copy_file)
     assert "song" not in str(error.value)  # it is logged
 
 
@@ -70,10 +77,10 @@ def test_a_full_disk(tmp_path, song):
         store.folder.mkdir()
         fill(disk)
         with pytest.raises(StorageError, match=r"cannot keep audio .*make room"):
-            store.keep(str(song), SHA256, "song.mp3", shutil.copy)
+            store.keep(str(song), SHA256, "song.mp3", copy_file)
         assert names(store) == []
         (disk / "filling").unlink()
-        assert store.keep(str(song), SHA256, "song.mp3", shutil.copy).read_bytes() == CONTENT
+        assert store.keep(str(song), SHA256, "song.mp3", copy_file).read_bytes() == CONTENT
 
 
 def test_orphans(store):

@@ -19,7 +19,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from core.audio import AudioFile
+from core.audio import AudioFile, Tags
 from core.demo import demo_track, write_audio
 from core.library import Library
 from tests.disks import freeze, full_disk
@@ -90,10 +90,14 @@ class TestAdd:
         assert done.returncode == 1
 
     def test_takes_only_audio_from_folders(self, music, tmp_path):
-        shutil.copy(music[0], tmp_path / "a.flac")
-        (tmp_path / "cover.jpg").write_bytes(b"no sound")
-        done = run("add", tmp_path, "--jobs", 1, "--data", tmp_path / "data")
-        assert done.stdout.decode().splitlines() == [f"added   {tmp_path / 'a.flac'}", "1 added"]
+        folder = tmp_path / "music"
+        folder.mkdir()
+        shutil.copy(music[0], folder / "a.flac")
+        (folder / "cover.jpg").write_bytes(b"no sound")
+        done = run("add", folder, "--jobs", 1, "--data", tmp_path / "data")
+        assert done.stdout.decode().splitlines() == [f"added    {folder / 'a.flac'}", "1 added, 1 left out (1 .jpg)"]
+        done = run("add", folder, "--jobs", 1, "--json", "--data", tmp_path / "data")
+        assert complaint(done) == "earprint: 1 left out (1 .jpg)"
         assert done.returncode == 0
 
     def test_sums_up_with_the_failures_last(self, music, tmp_path):
@@ -119,6 +123,50 @@ class TestAdd:
             assert done.stdout.decode().splitlines()
             assert done.returncode == (inputs != [tmp_path])
             assert not (tmp_path / "data").exists()
+
+
+    def test_updates_what_was_retagged_and_reads_tags_again(self, music, tmp_path):
+        data, path = tmp_path / "data", tmp_path / "song.flac"
+        for title in ("Old", "New"):
+            write_audio(path, demo_track(1, 3, 11_025), 11_025, Tags(title))
+            (line,) = lines(run("add", path, "--json", "--data", data))
+            assert line["status"] == ("added" if title == "Old" else "updated")
+            assert line["track"]["title"] == title
+        with Library(data) as library:
+            library.index.retag(1, {"title": "Read badly"})
+        assert run("add", "--retag", "--data", data).stdout.decode().splitlines() == [f"updated  {path}", "1 updated"]
+        (line,) = lines(run("add", "--retag", path, "--json", "--data", data))
+        assert (line["status"], line["track"]["title"]) == ("known", "New")
+
+
+class TestPrune:
+    @pytest.fixture
+    def holey(self, writable):
+        with Library(writable) as library:
+            for number in (1, 2):
+                library.index.update(number, path=str(writable / f"nowhere {number}.flac"))
+        return writable
+
+    def test_says_which_tracks_and_asks(self, holey, music):
+        for answer, count in ((b"n\n", len(music)), (b"y\n", len(music) - 2)):
+            done = run("prune", "--data", holey, stdin=answer)
+            said = done.stdout.decode().splitlines()
+            assert [line.split()[:2] for line in said[:2]] == [["2", "gone"], ["1", "gone"]]
+            assert said[0].endswith("nowhere 2.flac")
+            assert f"Remove these 2 of {len(music)} tracks?" in done.stderr.decode()
+            assert len(lines(run("tracks", "--json", "--data", holey))) == count
+        assert run("restore", 1, "--data", holey).returncode == 0
+
+    def test_does_not_ask_with_yes(self, holey, music):
+        done = run("prune", "--yes", "--json", "--data", holey)
+        assert [(line["id"], line["status"]) for line in lines(done)] == [(2, "gone"), (1, "gone"), (2, "removed"), (1, "removed")]
+        again = run("prune", "--data", holey)
+        assert (again.stdout, again.returncode) == (b"", 0)
+        assert "nothing to remove" in complaint(again)
+
+    def test_removes_nothing_without_an_answer(self, holey, music):
+        assert run("prune", "--data", holey).returncode == 1
+        assert len(lines(run("tracks", "--json", "--data", holey))) == len(music)
 
 
 class TestIdentify:
@@ -160,6 +208,24 @@ class TestIdentify:
         done = run("identify", tmp_path, "-q", "-j", 1, "--json", "--data", data)
         assert [line["query"] for line in lines(done)] == [str(tmp_path / "a.flac"), str(tmp_path / "below" / "b.flac")]
         assert [line["match"]["track"]["filename"] for line in lines(done)] == [music[1].name, music[0].name]
+
+    def test_reads_playlists_and_lists_with_nul_characters(self, data, music, tmp_path):
+        names = [os.path.relpath(path, tmp_path) for path in music[:2]]
+        (tmp_path / "list.m3u8").write_text("#EXTM3U\r\n#EXTINF:1,x\r\n" + "\r\n".join(names))
+        done = run("identify", "--files-from", tmp_path / "list.m3u8", "--json", "--data", data)
+        assert [line["match"]["track"]["filename"] for line in lines(done)] == [path.name for path in music[:2]]
+        paths = b"\0".join(map(os.fsencode, [music[0], "a\nb"]))
+        done = run("identify", "--files-from", "-", "-0", "--json", "--data", data, stdin=paths)
+        assert [line["query"] for line in lines(done)] == [str(music[0]), "a\nb"]
+        assert done.returncode == 1
+
+    def test_goes_on_past_what_cannot_be_read(self, data, music):
+        done = run("identify", "n" * 300, music[1], "/proc/self/mem", "--data", data)
+        first, found, last = done.stdout.decode().splitlines()
+        assert "cannot be read" in first
+        assert "(99.9 %" in found
+        assert "/proc/self/mem: cannot be read" in last
+        assert (done.stderr, done.returncode) == (b"", 1)
 
     def test_prints_a_readable_line(self, data, music):
         with AudioFile(music[0]) as audio:

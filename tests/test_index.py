@@ -1,5 +1,6 @@
 """The index: tracks come and go as a whole, whoever else reads or is killed meanwhile; and it can always be rebuilt."""
 
+import json
 import os
 import signal
 import subprocess
@@ -36,10 +37,8 @@ def some_peaks(seed, count=300):
 
 
 def new(seed, **fields):
-    return NewTrack(**({"title": f"Song {seed}", "artist": "", "album": "", "duration": 10.0} | FILE | {"sha256": f"{seed:064x}"} | fields))
-
-
-FILE = {"filename": "song.mp3", "path": "/music/song.mp3"}
+    tags = {"title": f"Song {seed}", "artist": "", "album": "", "duration": 10.0}
+    return NewTrack(**(tags | {"filename": "song.mp3", "path": f"/music/{seed}.mp3", "sha256": f"{seed:064x}"} | fields))
 
 
 def count_of(seed):
@@ -89,10 +88,89 @@ def other(folder, code, *arguments):
 # Tracks
 
 
+def test_a_path_belongs_to_the_latest_track_that_was_made_of_its_file(index):
+    (old, _), (other, _) = index.add([(new(1, path="/latest.mp3"), some_peaks(1)), (new(2), some_peaks(2))])
+    assert index.at("/latest.mp3") == old
+    (latest, _), *_ = index.add([(new(3, path="/latest.mp3"), some_peaks(3))])
+    assert (index.at("/latest.mp3"), index.at("/music/2.mp3"), index.at("/nowhere")) == (latest, other, None)
+    assert index.track(1) == replace(old, path="")
+    assert index.tracks(search="Song 1").tracks == [index.track(1)]
+
+
+def test_a_path_goes_with_its_track(index):
+    index.add(songs(1, 2))
+    index.update(1, path="/moved.mp3")
+    assert (index.at("/music/1.mp3"), index.at("/moved.mp3").id) == (None, 1)
+    index.remove(1)
+    assert index.at("/moved.mp3") is None
+    assert index.restore(1).path == "/moved.mp3"
+    index.remove(1)
+    index.update(2, path="/moved.mp3")
+    assert index.restore(1).path == ""  # its file is another track's by now
+    assert index.at("/moved.mp3").id == 2
+    index.rebuild(PARAMS)
+    assert index.at("/moved.mp3").id == 2
+
+
+@pytest.mark.parametrize("peaks", [1, 9])
+def test_a_track_is_renewed_as_a_whole(index, peaks):
+    (old, _), _ = index.add(songs(1, 2))
+    renewed = index.renew(1, new(9, title="Other", path="/new.mp3"), some_peaks(peaks))
+    assert renewed == replace(old, title="Other", sha256=f"{9:064x}", path="/new.mp3")
+    assert (index.find(f"{1:064x}"), index.find(f"{9:064x}"), index.at("/new.mp3")) == (None, renewed, renewed)
+    assert index.at("/music/1.mp3") is None
+    assert [heard(index, seed) for seed in (1, 2, 9)] == [[1] * (peaks == 1), [2], [1] * (peaks == 9)]
+    assert list(index.check()) == []
+    assert index.stats()["tracks"] == 2
+
+
+def test_a_track_cannot_be_renewed_by_what_another_holds(index):
+    index.add(songs(1, 2))
+    with pytest.raises(ConflictError):
+        index.renew(1, new(2), some_peaks(2))
+    with pytest.raises(MissingError):
+        index.renew(3, new(3), some_peaks(3))
+
+
+def test_what_was_edited_by_hand_wins_over_files(index):
+    index.add(songs(1))
+    assert index.retag(1, {"title": "Read", "artist": "Read"}).title == "Read"
+    index.update(1, title="Written")
+    retagged = index.retag(1, {"title": "Again", "artist": "Again"})
+    assert (retagged.title, retagged.artist) == ("Written", "Again")
+    renewed = index.renew(1, new(1, title="New", artist="New"), some_peaks(1))
+    assert (renewed.title, renewed.artist) == ("Written", "New")
+    with pytest.raises(MissingError):
+        index.retag(9, {"title": "x"})
+
+
+def test_an_index_of_a_version_without_paths(folder, index):
+    """Its rows do not say what was edited, and two tracks may have one path, as a file that had changed made a second track."""
+    index.add([(new(seed, path="/same.mp3"), some_peaks(seed)) for seed in (1, 2)] + songs(3))
+    with index._storage.write() as txn:
+        for number in (1, 2):
+            row = json.loads(bytes(txn.get(segments.key(number), db=index._db["tracks"])))
+            del row["edited"]
+            row |= {"path": "/same.mp3", "artist": "Caf\ufffd"}
+            txn.put(segments.key(number), json.dumps(row).encode(), db=index._db["tracks"])
+        txn.drop(index._db["paths"])
+        txn.delete(b"paths", db=index._db["about"])
+    index.close()
+    with Index(folder, readonly=True) as old:
+        assert old.track(1).path == "/same.mp3"
+    with Index(folder) as opened:
+        assert (opened.track(1).path, opened.at("/same.mp3").id, opened.at("/music/3.mp3").id) == ("", 2, 3)
+        retagged = opened.retag(1, {"title": "May be edited", "artist": "Café", "album": "New"})
+        assert (retagged.title, retagged.artist, retagged.album) == ("Song 1", "Café", "New")
+        opened.update(1, artist="Edited")
+        kept = opened.retag(1, {"title": "Read", "artist": "Read", "album": "Read"})
+        assert (kept.title, kept.artist, kept.album) == ("Song 1", "Edited", "New")
+
+
 def test_tracks_are_added_and_found(index):
     (first, is_new), (second, _) = index.add(songs(1, 2))
     assert (is_new, first.id, second.id) == (True, 1, 2)
-    assert (first.title, first.sha256, first.path) == ("Song 1", f"{1:064x}", "/music/song.mp3")
+    assert (first.title, first.sha256, first.path) == ("Song 1", f"{1:064x}", "/music/1.mp3")
     assert index.track(1) == first
     assert index.find(first.sha256) == first
     assert index.find("0" * 64) is None
@@ -514,7 +592,8 @@ def test_a_track_whose_constellation_was_lost_is_added_again(folder):
         index.rebuild(PARAMS)
         index.update(1, title="Edited")
         ((again, is_new),) = index.add([(new(1, path="/new"), some_peaks(1))])
-        assert (again, is_new) == (replace(track, title="Edited", path="/new"), True)
+        assert (again, is_new) == (replace(track, title="Edited", path="/new", edited=("title",)), True)
+        assert (index.at("/music/1.mp3"), index.at("/new")) == (None, again)
         assert [heard(index, seed) for seed in (1, 2)] == [[1], []]
         assert index.add(songs(1))[0][1] is False
 

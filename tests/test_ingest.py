@@ -1,8 +1,10 @@
 """Files are analysed in worker processes, and no file takes more down than itself."""
 
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +81,35 @@ def test_half_a_second_is_no_reference(tmp_path):
         analyse(write_audio(tmp_path / "short.wav", demo_track(1, 0.5)), PARAMS)
 
 
+@pytest.fixture
+def fleeting(songs, tmp_path, monkeypatch):
+    """Yield a function that analyses a copy of a song, and calls `change(path)` once it was decoded."""
+
+    def run(change, **options):
+        path = shutil.copy(songs[0], tmp_path / "fleeting.flac")
+        monkeypatch.setattr(ingest, "file_sha256", lambda path: change(path) or file_sha256(path))
+        return analyse(path, PARAMS, **options)
+
+    return run
+
+
+@pytest.mark.parametrize("query", [False, True])
+def test_a_file_that_vanishes_while_it_is_read(fleeting, query):
+    with pytest.raises(AudioError, match=r"fleeting\.flac: there is no such file, or not any more"):
+        fleeting(os.unlink, query=query)
+
+
+def test_a_reference_that_changes_while_it_is_read_is_not_stored(fleeting):
+    with pytest.raises(AudioError, match=r"fleeting\.flac: changed while it was read; add it again"):
+        fleeting(grow)
+    assert len(fleeting(grow, query=True).peaks)  # a recording that goes on is recognised by what there is
+
+
+def grow(path):
+    with Path(path).open("ab") as file:
+        file.write(b"more")
+
+
 def test_a_worker_does_the_same(pool, songs):
     same(pool.one(songs[1]), analyse(songs[1], PARAMS))
     np.testing.assert_array_equal(pool.one(songs[1], query=True).levels, analyse(songs[1], PARAMS, query=True).levels)
@@ -86,10 +117,12 @@ def test_a_worker_does_the_same(pool, songs):
 
 def test_many_come_in_order_with_what_failed(pool, songs, tmp_path):
     (tmp_path / "notes.txt").write_text("Dear diary")
-    paths = [songs[0], str(tmp_path / "notes.txt"), *songs[1:], str(tmp_path / "missing.mp3")]
+    (tmp_path / "endless.mp3").symlink_to(tmp_path / "endless.mp3")
+    unreadable = [str(tmp_path / "missing.mp3"), str(tmp_path / "endless.mp3"), "/proc/self/mem", "n" * 300 + ".mp3", "nul\0.mp3"]
+    paths = [songs[0], str(tmp_path / "notes.txt"), *songs[1:], *unreadable]
     results = list(pool.many(iter(paths), jobs=2))
     assert [path for path, _ in results] == paths
-    assert [isinstance(result, AudioError) for _, result in results] == [False, True, False, False, False, True]
+    assert [isinstance(result, AudioError) for _, result in results] == [False, True, False, False, False, *[True] * len(unreadable)]
     same(results[2][1], analyse(songs[1], PARAMS))
 
 

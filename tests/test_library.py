@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,7 @@ from core.demo import demo_track, write_audio
 from core.errors import ConflictError, MissingError, StorageError
 from core.index import Index
 from core.ingest import Ingest, file_sha256
-from core.library import Library, audio_files
+from core.library import Library
 from core.params import Params
 from tests.disks import fill, full_disk, grow
 
@@ -104,23 +105,133 @@ def test_a_failed_file_does_not_stop_the_rest(library, songs, tmp_path):
     assert uploads(library) == [f"{file_sha256(songs[0])}.flac"]
 
 
-def test_folders_are_walked(songs, tmp_path):
-    music = tmp_path / "music"
-    (music / "b" / "deep").mkdir(parents=True)
-    (music / ".hidden").mkdir()
-    for name in ("b/deep/2.FLAC", "b/1.mp3", "a.ogg", "cover.jpg", ".hidden/3.mp3", ".4.mp3"):
-        (music / name).touch()
-    (music / "b" / "loop").symlink_to(music)
-    (music / "b" / "nowhere.mp3").symlink_to(music / "nowhere.mp3")
-    (music / "c.mp3").symlink_to(songs[0])
-    found = [str(Path(path).relative_to(music)) for path in audio_files([music, music / "cover.jpg"])]
-    assert found == ["a.ogg", "b/1.mp3", "b/deep/2.FLAC", "b/nowhere.mp3", "c.mp3", "cover.jpg"]
+def test_a_file_that_vanishes_before_it_is_hashed_fails_alone(library, songs, tmp_path, monkeypatch):
+    paths = [songs[0], Path(shutil.copy(songs[1], tmp_path / "fleeting.flac")), songs[2]]
+    check_file = library_module.check_file
+    monkeypatch.setattr(library_module, "check_file", lambda path, name: check_file(path, name) or paths[1].unlink(missing_ok=True))
+    results = list(library.add(paths))
+    assert statuses(results) == ["added", "failed", "added"]
+    assert "no such file, or not any more" in results[1].error
+
+
+def test_a_file_that_vanishes_before_it_is_copied_fails_alone(library, songs, tmp_path, monkeypatch):
+    paths = [songs[0], Path(shutil.copy(songs[1], tmp_path / "fleeting.flac")), songs[2]]
+    copy_file = library_module.copy_file
+    monkeypatch.setattr(library_module, "copy_file", lambda *names: paths[1].unlink(missing_ok=True) or copy_file(*names))
+    assert statuses(library.add(paths, copy=True)) == ["added", "failed", "added"]
+    assert len(uploads(library)) == 2
+
+
+def test_a_bug_over_one_file_does_not_lose_those_before_it(library, songs, monkeypatch):
+    def many(*_, **options):
+        yield from library_many(songs[:2], **options)
+        raise ZeroDivisionError
+
+    library_many = library.ingest.many
+    monkeypatch.setattr(library, "ingest", SimpleNamespace(many=many))
+    with pytest.raises(ZeroDivisionError):
+        list(library.add(songs))
+    assert library.index.tracks().total == 2
 
 
 def test_progress_counts_files(library, songs):
     seen = []
     list(library.add([songs[0].parent], progress=lambda *counts: seen.append(counts)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def retagged(path, title, seed=0, seconds=4):
+    """Write a file again with the same sound and another title."""
+    return write_audio(path, demo_track(seed, seconds, RATE), RATE, Tags(title, "Artist", ""))
+
+
+def test_a_file_that_was_retagged_updates_its_track(library, tmp_path):
+    path = retagged(tmp_path / "song.flac", "Old")
+    (first,) = library.add([path])
+    library.edit(1, artist="By hand")
+    retagged(path, "New")
+    (again,) = library.add([path])
+    assert (again.status, again.track.id, again.track.added) == ("updated", 1, first.track.added)
+    assert (again.track.title, again.track.artist, again.track.sha256) == ("New", "By hand", file_sha256(path))
+    assert list(library.check()) == []
+    assert statuses(library.add([path])) == ["known"]
+    assert library.index.tracks().total == 1
+
+
+def test_a_file_that_was_encoded_again_updates_its_track(library, tmp_path):
+    path = retagged(tmp_path / "song.wav", "Song", seconds=8)
+    list(library.add([path], copy=True))
+    write_audio(tmp_path / "other.flac", 0.5 * demo_track(0, 7, RATE), RATE).rename(path)
+    (again,) = library.add([path], copy=True)
+    assert (again.status, again.track.id, again.track.duration) == ("updated", 1, 7)
+    assert list(library.check()) == []
+    reopen(library)
+    assert uploads(library) == [f"{again.track.sha256}.wav"]
+
+
+def test_other_music_under_an_old_path_is_a_new_track_that_takes_the_path(library, tmp_path):
+    path = retagged(tmp_path / "latest.flac", "First")
+    (first,) = library.add([path])
+    retagged(path, "Second", seed=1)
+    (second,) = library.add([path])
+    assert (second.status, second.track.id) == ("added", 2)
+    assert library.audio_path(second.track) == path
+    assert library.audio_path(library.index.track(1)) is None  # rather than the wrong music
+    assert library.gone() == [replace(first.track, path="")]
+    (problem,) = library.check()
+    assert problem.track.id == 1
+
+
+def test_a_known_recording_under_the_path_of_another(library, tmp_path):
+    a, b = retagged(tmp_path / "a.flac", "A"), retagged(tmp_path / "b.flac", "B", seed=1)
+    list(library.add([a, b]))
+    shutil.copy(b, a)
+    (again,) = library.add([a])
+    assert (again.status, again.track.id, again.track.path) == ("known", 2, str(b))
+    assert library.index.track(1).path == ""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_that_take_each_others_names(library, tmp_path, order):
+    """As programmes do that are numbered anew every day."""
+    a, b = retagged(tmp_path / "1.flac", "A"), retagged(tmp_path / "2.flac", "B", seed=1)
+    list(library.add([a, b]))
+    b.unlink()
+    a.rename(b)
+    retagged(a, "C", seed=2)
+    results = list(library.add([a, b][::order]))[::order]
+    assert [(added.status, added.track.id) for added in results] == [("added", 3), ("known", 1)]
+    assert [library.audio_path(library.index.track(number)) for number in (1, 2, 3)] == [b, None, a]
+
+
+def test_a_copy_of_changed_bytes_in_the_same_go(library, tmp_path):
+    path = retagged(tmp_path / "song.flac", "Old")
+    list(library.add([path]))
+    retagged(path, "New")
+    copy = shutil.copy(path, tmp_path / "copy.flac")
+    assert [(added.status, added.track.id) for added in library.add([copy, path])] == [("known", 1), ("updated", 1)]
+
+
+def test_tags_of_known_files_are_read_again(library, songs, tmp_path):
+    list(library.add(songs[:2]))
+    library.index.retag(1, {"title": "Read badly"})
+    library.index.retag(2, {"title": "Read badly"})
+    library.edit(2, title="By hand")
+    assert statuses(library.add(songs[:2])) == ["known", "known"]
+    first, second = library.add(library.audio_paths()[::-1], retag=True)
+    assert (first.status, first.track.title) == ("updated", "Zebra")
+    assert (second.status, second.track.title) == ("known", "By hand")
+
+
+def test_tracks_whose_files_are_gone(library, songs, tmp_path):
+    paths = [Path(shutil.copy(song, tmp_path / song.name)) for song in songs]
+    list(library.add(paths[:1], copy=True))
+    list(library.add(paths[1:]))
+    for path in paths[:2]:
+        path.unlink()
+    paths[2].unlink()
+    paths[2].symlink_to(paths[2])  # cannot be read, which may be mended
+    assert [track.filename for track in library.gone()] == ["1.flac"]
 
 
 def test_copy_keeps_the_audio(library, songs, tmp_path):
@@ -189,6 +300,17 @@ def test_tracks_are_removed_restored_and_edited(library, songs):
     assert (again.status, again.track.id != number) == ("added", True)
     with pytest.raises(ConflictError):
         library.restore(number)
+
+
+def test_edits_are_one_line(library, songs):
+    list(library.add(songs[:1]))
+    edited = library.edit(1, title="A\x1b[31m\r\nB\u202e", artist="  C  ")
+    assert (edited.title, edited.artist) == ("A [31m B", "C")
+
+
+def test_a_name_that_becomes_a_title_is_one_line(library, songs, tmp_path):
+    (added,) = library.add([shutil.copy(songs[1], tmp_path / "a\x1b]0;x\x07b\n.flac")])
+    assert added.track.title == "a ]0;x b"
 
 
 def test_rebuilding_reports_progress(library, songs):

@@ -126,6 +126,8 @@ def test_a_person_gets_text(monkeypatch):
     record = logging.LogRecord("earprint.access", logging.INFO, "x.py", 1, "answered", (), None)
     record.facts = {"status": 200, "route": None}
     assert Line().format(record) == "answered status=200"
+    record = logging.LogRecord("earprint.web", logging.ERROR, "x.py", 1, "it %s\nagain", ("\x1b[31m",), None)
+    assert Line().format(record) == "it \\x1b[31m\nagain"
 
 
 def test_what_strangers_make_uvicorn_say_is_held_back(caplog):

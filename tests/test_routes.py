@@ -13,6 +13,7 @@ from core.demo import demo_names, write_audio, write_demo
 from core.errors import StorageError
 from tests.described import DescribedClient
 from tests.disks import fill, full_disk
+from tests.test_covers import image, seen, tagged
 from web.app import create_app
 from web.settings import Settings
 
@@ -49,6 +50,25 @@ def error(response, status):
 
 
 # --- tracks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_cover(client, new_song, tmp_path):
+    path = tagged(tmp_path / "covered.mp3", image(), seed=77)
+    (added,) = client.post("/upload", files=[("file", (path.name, path.read_bytes()))]).json()["added"]
+    assert added["cover"] is True
+    answer = client.get(f"/tracks/{added['id']}/cover")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert seen(answer.content)[:2] == (300, 200)
+    again = client.get(f"/tracks/{added['id']}/cover", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    changed = client.get(f"/tracks/{added['id']}/cover", headers={"If-None-Match": '"another"'})
+    assert changed.content == answer.content
+
+
+def test_no_cover(client, track):
+    assert "cover" not in track
+    for number in (track["id"], MISSING):
+        assert error(client.get(f"/tracks/{number}/cover"), 404) in ("cover_missing", "not_found")
 
 
 def test_tracks(client, music):

@@ -1,6 +1,23 @@
 """Lines for people."""
 
-from cli.said import clock, guess_text
+from collections import Counter
+
+from cli.said import clock, guess_text, left_out_text, note, say
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(capsys):
+    hostile = "a\x1b]0;owned\x07\x9b31m\u202e.mp3"
+    say(False, {}, hostile)
+    note(hostile)
+    out, err = capsys.readouterr()
+    assert out == "a\\x1b]0;owned\\x07\\x9b31m\\u202e.mp3\n"
+    assert err == f"earprint: {out}"
+
+
+def test_what_was_left_out():
+    assert left_out_text(Counter({".jpg": 1200, ".txt": 2})) == "1,202 left out (1,200 .jpg, 2 .txt)"
+    kinds = ", ".join(f"{20 - n} .{n}" for n in range(8))
+    assert left_out_text(Counter({f".{n}": 20 - n for n in range(10)})) == f"155 left out ({kinds}, and others)"
 
 
 def test_clock():

@@ -84,6 +84,28 @@ def test_any_chunks_are_the_same_body(client):
 
 
 @pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("filename=\"say %22hi%22.mp3\"", 'say "hi".mp3'),
+        ('filename="50%.mp3"', "50%.mp3"),
+        ('filename="a%0D%0Ab%20.mp3"', "a__b%20.mp3"),
+        ('filename="say \\"hi\\".mp3"', 'say "hi".mp3'),
+        ("filename*=UTF-8''na%C3%AFve%20%22x%22.mp3", 'naïve "x".mp3'),
+        ("filename=\"fallback.mp3\"; filename*=utf-8'en'%e2%82%ac.mp3", "€.mp3"),
+        ("filename*=utf-8''%e2%82%ac.mp3; filename=\"fallback.mp3\"", "€.mp3"),
+        ("filename*=iso-8859-1''caf%E9.mp3", "café.mp3"),
+        ("filename=\"plain.mp3\"; filename*=utf-8''%ff.mp3", "plain.mp3"),
+        ("filename=\"a; filename*=utf-8''b.mp3\"", "a; filename*=utf-8''b.mp3"),
+        ("filename*=utf-8''..%2F..%2Fetc%2Fa%1b.mp3", "a_.mp3"),
+        ('filename="a\u202eb\u0085.mp3"', "a_b_.mp3"),
+    ],
+)
+def test_names_of_files(client, options, name):
+    body = f'--xyz\r\nContent-Disposition: form-data; name="file"; {options}\r\n\r\n1\r\n--xyz--\r\n'
+    assert client.post("/", content=body.encode(), headers=MULTIPART).json()["sizes"] == {name: 1}
+
+
+@pytest.mark.parametrize(
     "part",
     [
         b"--xyz\r\n\r\n\r\n",

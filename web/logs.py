@@ -18,6 +18,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.text import printable
 from web.errors import BUG, ApiError, status_response
 
 logger = logging.getLogger("earprint.access")
@@ -69,7 +70,8 @@ class Line(logging.Formatter):
         facts = {name: fact for name, fact in facts.items() if fact is not None}
         if sys.stderr.isatty():
             said = " ".join(f"{name}={fact}" for name, fact in facts.items())
-            return f"{super().format(record)} {said}".rstrip()
+            lines = f"{super().format(record)} {said}".rstrip().split("\n")
+            return "\n".join(map(printable, lines))
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage(), **facts}
         if record.exc_info:

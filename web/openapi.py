@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.covers import MEDIA_TYPE
 from core.tracks import SORTS
 from web.auth import COOKIE
 from web.tracks import BODY_BYTES, EDITABLE, MAX_LIMIT, PAGE_LIMIT, TEXT_CHARACTERS
@@ -39,6 +40,12 @@ def _object(**properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def _more(extra: Json, **properties: Json) -> Json:
+    """The extra properties are there where they hold something."""
+    always = _object(**properties)
+    return {**always, "properties": {**properties, **extra}}
+
+
 def _text(meaning: str, **more: Any) -> Json:
     return {"type": "string", "description": meaning, **more}
 
@@ -72,7 +79,16 @@ ANSWER = {
     "duration": _number("Seconds that were heard.", minimum=0),
 }
 SCHEMAS: Json = {
-    "Track": _object(
+    "Track": _more(
+        {
+            "album_artist": _text("Of the whole album."),
+            "track_number": _count("On its disc."),
+            "disc_number": _count("Of the album."),
+            "year": _count("Of the release."),
+            "label": _text("The publisher of the release."),
+            "isrc": _text("The International Standard Recording Code, without hyphens.", pattern="^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$"),
+            "cover": {"const": True, "description": "There is a picture at /tracks/{id}/cover."},
+        },
         id=_count("Never used again for another track."),
         title=_text("From the file's tags or its name, until somebody edits it."),
         artist=_text("Empty where unknown."),
@@ -151,6 +167,12 @@ def _call(summary: str, content: Json | None, *, good: tuple[str, ...] = ("200",
     return {"summary": summary, "responses": responses, **more}
 
 
+def _revalidated(call: Json) -> Json:
+    """Let a client ask whether what it has is still right, by the `ETag` that came with it."""
+    asked = {"name": "If-None-Match", "in": "header", "description": "The `ETag` of what the client has.", "schema": {"type": "string"}}
+    return {**call, "parameters": [asked], "responses": {"304": {"description": "It has not changed."}, **call["responses"]}}
+
+
 def _error(meaning: str) -> Json:
     return {"description": meaning, "content": _json(_ref("Error"))}
 
@@ -173,7 +195,7 @@ NO_FILE = {
     **NO_ROOM,
 }
 LISTING = [
-    _query("search", "Words, each of which occurs in the title, artist, album or file name; case does not matter.", default=""),
+    _query("search", "Words, each of which occurs in a title, artist, album or file name; case and accents do not matter.", default=""),
     _query("sort", "The order; `added` has the newest first.", enum=list(SORTS), default="added"),
     _query("limit", "Tracks a page.", type="integer", minimum=1, maximum=MAX_LIMIT, default=PAGE_LIMIT),
     _query("after", "The `next` of the page before, with the same search and sort."),
@@ -216,6 +238,16 @@ PATHS: Json = {
         ),
     },
     "/removed": {"get": _call("The tracks that can be restored, those removed last first.", _json(_ref("Removed")))},
+    "/tracks/{id}/cover": {
+        "parameters": [NUMBER],
+        "get": _revalidated(
+            _call(
+                "The cover of a track, a small picture.",
+                _kind(MEDIA_TYPE),
+                errors={"404": "There is no such track, or it has no cover: `cover_missing`."},
+            )
+        ),
+    },
     "/upload": {
         "post": _call("Adds recordings to the library.", _json(_ref("Uploaded")), requestBody=_body(FORM, "Files"), errors=NO_FILE)
     },

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from core.audiostore import AUDIO_SUFFIXES
+from core.formats import AUDIO_SUFFIXES
 from core.library import Library
 from core.version import version
 from web import files, tracks
@@ -100,6 +100,7 @@ ROUTES = [
     Route("/tracks/{id:track}/restore", tracks.restore, methods=["POST"]),
     Route("/tracks/{id:track}/audio", tracks.audio),
     Route("/removed", tracks.removed),
+    Route("/tracks/{id:track}/cover", tracks.cover),
     Route("/upload", files.upload, methods=["POST"]),
     Route("/predict", files.predict, methods=["POST"]),
     Route("/login", login, methods=["POST"]),

@@ -14,7 +14,9 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from core.covers import MEDIA_TYPE
 from core.errors import MissingError
+from core.formats import MEDIA_TYPES
 from core.index import Track
 from core.library import Library
 from web.errors import ApiError
@@ -28,24 +30,7 @@ TEXT_CHARACTERS = 1_000  # of a title, artist or album
 SURROGATES = re.compile("[\ud800-\udfff]")
 NOTHING: dict[str, Any] = {"tracks": [], "next": None, "total": 0}
 MAX_ID = 2**63 - 1
-AUDIO_TYPES = {  # what is not here is served as mere bytes, never as something a browser would run
-    ".aac": "audio/aac",
-    ".aif": "audio/aiff",
-    ".aiff": "audio/aiff",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".m4b": "audio/mp4",
-    ".mka": "audio/x-matroska",
-    ".mp3": "audio/mpeg",
-    ".mp4": "audio/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".weba": "audio/webm",
-    ".webm": "audio/webm",
-    ".wma": "audio/x-ms-wma",
-}
+BYTES = "application/octet-stream"  # of what is in no table: never something that a browser would run
 
 
 @dataclass(frozen=True)
@@ -164,5 +149,18 @@ async def audio(request: Request) -> Response:
     path = await run_in_threadpool(library.audio_path, track)
     if path is None:
         raise ApiError(404, "audio_missing", f"the audio of track {track.id} is not there any more")
-    kind = AUDIO_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    kind = MEDIA_TYPES.get(path.suffix.lower(), BYTES)
     return FileResponse(path, media_type=kind, filename=track.filename, content_disposition_type="inline")
+
+
+async def cover(request: Request) -> Response:
+    """Send a track's cover. Its hash is its version: a client that has it is told so."""
+    library = request.state.library
+    track = await run_in_threadpool(library.index.track, _id(request))
+    path = await run_in_threadpool(library.cover_path, track)
+    if path is None:
+        raise ApiError(404, "cover_missing", f"track {track.id} has no cover")
+    headers = {"ETag": f'"{track.cover}"', "Cache-Control": "private, no-cache"}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)

@@ -4,10 +4,11 @@ import asyncio
 import errno
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote_to_bytes
 
 import anyio
 from python_multipart.exceptions import FormParserError
@@ -15,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from core.text import CONTROL, DIRECTION
 from web.errors import ApiError
 
 FIELD = "file"
@@ -22,6 +24,11 @@ FORM_BYTES = 64 * 1024  # what boundaries, headers and other fields may add to t
 HEAD_BYTES = 1024  # and so much more for each: reading tiny parts costs far more than their bytes
 NAME_BYTES = 200  # of a file name; file systems allow 255
 MOST_FILES = 1_000  # in a request: empty ones cost no bytes, but each has its place on the disk
+
+
+QUOTED = re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
+EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]+)", re.IGNORECASE)
+ESCAPED = re.compile(b"%(22|0D|0A)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ class _Form:
 
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        name = options.get(b"filename", b"")  # empty when a browser's form was sent with no file chosen
+        name = _file_name(self._disposition, options.get(b"filename", b""))  # empty when a browser's form was sent with no file chosen
         field = options.get(b"name", b"")
         if field == FIELD.encode() and name:
             self._open(clean_name(name))
@@ -214,11 +221,20 @@ class _Form:
         self.complete = True
 
 
+def _file_name(disposition: bytes, plain: bytes) -> bytes:
+    """Return a part's file name in UTF-8: the extended one (RFC 5987), else the plain one, in which browsers escape three characters."""
+    found = EXTENDED_NAME.search(QUOTED.sub(b'""', disposition))
+    if found:
+        with suppress(LookupError, UnicodeDecodeError):
+            return unquote_to_bytes(found[2]).decode(found[1].decode("ascii")).encode()
+    return ESCAPED.sub(lambda match: unquote_to_bytes(match[0]), plain)
+
+
 def clean_name(raw: bytes) -> str:
     """A sender's file name as one that is safe to write: the base name, on one line, not too long, with its suffix."""
     text = raw.decode("utf-8", "replace")
     base = re.split(r"[/\\]", text)[-1]
-    stem, dot, suffix = re.sub(r"[\x00-\x1f\x7f]", "_", base).strip().rpartition(".")
+    stem, dot, suffix = DIRECTION.sub("_", CONTROL.sub("_", base)).strip().rpartition(".")
     name = f"{_cut(stem, NAME_BYTES - 20)}{dot}{_cut(suffix, 20 if dot else NAME_BYTES)}"
     return name if name.strip(". ") else "unnamed"
 

@@ -15,9 +15,13 @@ export function dropZone(element, onFiles) {
 
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 
-export function isAudio({ name }) {
+// What systems leave beside music, as core/walk.py has it.
+const OF_SYSTEMS = /^(\._.*|\.AppleDouble|@eaDir|#recycle|\$RECYCLE\.BIN|\.Trash.*|System Volume Information)$/is;
+
+export function isAudio({ name, webkitRelativePath }) {
   const suffixes = byId("upload-folder").dataset.suffixes.split(" ");
-  return !name.startsWith(".") && suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
+  const ofSystems = (webkitRelativePath || name).split("/").some((part) => OF_SYSTEMS.test(part));
+  return !ofSystems && suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
 }
 
 // The entries must be taken before the first await: the browser empties the list after the event.
@@ -35,7 +39,7 @@ async function filesIn(folder) {
   for (;;) { // a hundred entries at a time
     const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (entries.length === 0) return files.flat();
-    const wanted = entries.filter((entry) => entry.isDirectory || isAudio(entry));
+    const wanted = entries.filter((entry) => (entry.isDirectory ? !OF_SYSTEMS.test(entry.name) : isAudio(entry)));
     files.push(...(await Promise.all(wanted.map((entry) => (entry.isFile ? fileOf(entry) : filesIn(entry))))));
   }
 }
