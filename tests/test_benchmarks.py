@@ -288,9 +288,9 @@ def grown(postings: float, times: float = 1.0) -> scale.Grown:
 
 def test_queries_of_scale_are_so_many_of_each_condition() -> None:
     of_both = {half: next(f"{i}.ogg" for i in range(20) if corpus.half(f"{i}.ogg") == half) for half in corpus.HALVES}
-    queries = [query(condition, 5.0, i, of_both[half]) for condition in ("mic", "gsm") for i in range(5) for half in corpus.HALVES]
+    queries = [query(condition, 5.0, i, of_both[half]) for condition in ("mic", "aac_48k") for i in range(5) for half in corpus.HALVES]
     names = [q.name for q in scale.chosen([*queries, query("mic", 2.0, 9)], "reporting", 3)]
-    assert names == ["mic_0.wav", "mic_1.wav", "mic_2.wav"]  # gsm and 2 s are not asked
+    assert names == ["mic_0.wav", "mic_1.wav", "mic_2.wav"]  # aac_48k and 2 s are not asked
     assert len(scale.chosen(queries, "all", 100)) == 10
 
 

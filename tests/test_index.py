@@ -15,7 +15,7 @@ import pytest
 from core import segments
 from core.constellation import PEAK
 from core.errors import ConflictError, EarprintError, MissingError, VersionError
-from core.hashes import PAIRS, hashed
+from core.hashes import PAIRS, TRIPLES, hashed
 from core.index import Index, NewTrack
 from core.lookup import RUN_COST, SCANNED
 from core.nominator import Usage
@@ -322,6 +322,29 @@ def test_numbers_are_never_reused(folder):
         assert index.add(songs(2))[0][0].id == 4
         with pytest.raises(MissingError):
             index.restore(2)
+
+
+@pytest.mark.parametrize("merged", ["by the add", "part by part"])
+def test_an_index_of_pairs_and_triples(folder, monkeypatch, merged):
+    """Both kinds come, go and are rebuilt together."""
+    if merged == "part by part":
+        apart(monkeypatch)
+    params = Params(triple_fan=3)
+    with Index(folder, params) as index:
+        for seed in (1, 2, 3, 4):
+            index.add(songs(seed))
+        index.remove(2)
+        index.add(songs(5))
+        pairs, triples = (sum(len(kind.of_reference(some_peaks(s), params)) for s in (1, 3, 4, 5)) for kind in (PAIRS, TRIPLES))
+        index.rebuild(params)
+        assert (index.stats()["postings"], index.stats()["triples"]) == (pairs, triples)
+        assert [heard(index, seed) for seed in range(1, 6)] == [[1], [], [3], [4], [5]]
+        assert list(index.check()) == []
+    with Index(folder, any_version=True) as index:
+        assert index.unanalysed(PARAMS) == []
+        index.rebuild(PARAMS)
+        assert (index.stats()["postings"], index.stats()["triples"]) == (pairs, 0)
+        assert [heard(index, seed) for seed in range(1, 6)] == [[1], [], [3], [4], [5]]
 
 
 # Segments

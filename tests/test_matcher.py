@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, white_noise
 
-from core.candidates import hash_query
 from core.constellation import PEAK
 from core.demo import add_noise, room
+from core.hashes import PAIRS
 from core.index import Index
+from core.lookup import lookup
+from core.nominator import VOTING_FRAMES, Nominator, Usage
 from stream import End, Guesses, Match, Matcher, Recognizer
 from stream.matcher import REPORT, SEARCH_PAUSE, SHORT_WAIT
-from stream.search import HIT_FRAMES, QUICK_FAN
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
 CERTAIN = 0.99  # confidence of a claim
@@ -43,12 +44,15 @@ class Ledger:
 
     def __init__(self, index):
         self.index, self.params = index, index.params
-        self.asked = []  # the hashes of each look-up
-        self.stretches_read = 0
+        self.usage = Usage()
+        self.look_ups = self.stretches_read = 0
 
-    def lookup(self, hashes, budget):
-        self.asked.append(hashes["hash"].copy())
-        return self.index.lookup(hashes, budget)
+    def nominator(self):
+        return Nominator(self.reading, self.params, self.usage)
+
+    def reading(self):
+        self.look_ups += 1
+        return self.index._reading()
 
     def cells(self, wanted):
         self.stretches_read += len(wanted)
@@ -65,9 +69,9 @@ class Ledger:
         return self.index.count()
 
     def take(self):
-        """The number of look-ups, hashes and stretches since the last call."""
-        taken = len(self.asked), sum(map(len, self.asked)), self.stretches_read
-        self.asked, self.stretches_read = [], 0
+        """The number of look-ups, runs, postings and stretches since the last call."""
+        taken = self.look_ups, self.usage.runs, self.usage.postings, self.stretches_read
+        self.look_ups = self.usage.runs = self.usage.postings = self.stretches_read = 0
         return taken
 
     def __reduce__(self):
@@ -321,15 +325,21 @@ def half_heard(ledger):
     return matcher, middle, peaks, levels
 
 
-def test_a_plain_hash_is_looked_up_once(index):
+def test_a_plain_hash_is_looked_up_once(index, monkeypatch):
     """While a claim stands nothing else is looked up, so that each look-up can be accounted for."""
-    ledger = Ledger(index)
+    ledger, asked = Ledger(index), Counter()
+
+    def noted(segments, questions, budget):
+        for question in questions:
+            asked.update(question.hashes.tolist())
+        return lookup(segments, questions, budget)
+
     matcher, middle, peaks, levels = half_heard(ledger)
+    monkeypatch.setattr("core.nominator.lookup", noted)
     assert claims(matcher.feed(peaks[peaks["frame"] >= middle], levels[middle:], len(levels))) == []
-    asked = Counter(np.concatenate(ledger.asked).tolist())
-    plain = hash_query(peaks[peaks["rank"] < index.params.reference_rank], 0, 0, QUICK_FAN, index.params)
-    assert asked <= Counter(plain["hash"][plain["frame"] >= middle - HIT_FRAMES].tolist())
-    assert asked >= Counter(plain["hash"][(plain["frame"] >= middle) & (plain["frame"] < len(levels) - HIT_FRAMES)].tolist())
+    plain, _ = PAIRS.of_query(peaks, 0, index.params.query_fan, index.params)
+    assert asked <= Counter(plain[plain["frame"] >= middle - VOTING_FRAMES].tolist())
+    assert asked >= Counter(plain[(plain["frame"] >= middle) & (plain["frame"] < len(levels) - VOTING_FRAMES)].tolist())
 
 
 def test_while_what_is_claimed_goes_on_nothing_else_is_looked_for_but_now_and_then(index):
@@ -367,9 +377,9 @@ def test_ten_minutes_cost_ten_times_one(tmp_path):
             assert claims(events) == []
             work.append(ledger.take())
             kept.append(len(pickle.dumps(matcher)))
-    calls, hashes, _ = np.array(work[1:]).T
+    calls, runs, _, _ = np.array(work[1:]).T
     assert calls.max() <= 1.05 * calls.min()
-    assert hashes.max() <= 1.05 * hashes.min()
+    assert runs.max() <= 1.05 * runs.min()
     assert max(kept) <= 1.1 * kept[0]
 
 
@@ -384,9 +394,9 @@ def test_who_waits_for_others_is_looked_at_less_often_and_told_as_often(index):
         recognizer.waited(waited)
         return recognizer.feed(pcm[len(pcm) // 2 :]), ledger.take()
 
-    events, (calls, _, stretches) = told(0.0)
+    events, (calls, *_, stretches) = told(0.0)
     assert told(SHORT_WAIT)[0] == events
-    rarer, (fewer_calls, _, fewer_stretches) = told(0.5)
+    rarer, (fewer_calls, *_, fewer_stretches) = told(0.5)
     assert fewer_calls < 0.6 * calls
     assert fewer_stretches < 0.6 * stretches
     times = [event.elapsed for event in rarer if isinstance(event, Guesses)]
@@ -401,7 +411,7 @@ def test_what_waits_for_others_is_claimed_all_the_same_and_then_as_ever(index):
     events += recognizer.feed(clip(2, 2, 12))
     assert claims(events) == [("match", 2), ("lost", 2), ("match", 3)]
     claimed = [event.elapsed for event in events if isinstance(event, Match)]
-    assert claimed[0] <= 2 * HIT_FRAMES * index.params.frame_seconds + 1
+    assert claimed[0] <= 2 * VOTING_FRAMES * index.params.frame_seconds + 1
     assert claimed[1] <= 12 + 4
 
 
