@@ -75,8 +75,7 @@ class Nominator:
         self.least_share = 1.0  # of all look-ups since a caller reset it, the least share of what should be hit that was read
 
     def nominate(self, peaks: Peaks, now: int, count: int, budget: int) -> Candidates:
-        """The `count` best candidates at frame `now` by the hits of the last seconds, after the peaks that are new are looked up: those
-        that one of the new peaks speaks for.
+        """The `count` best candidates at frame `now` by the hits of the last seconds, after the peaks that are new are looked up.
 
         peaks: PEAK [k], those of the last seconds and of the seconds before, with which they are paired; budget: postings read for a
         frame of sound at most. Returns CANDIDATE [n].
@@ -84,9 +83,9 @@ class Nominator:
         with self._usage or nullcontext(), self._reading() as segments:
             for gone in self._asked.keys() - segments.keys():
                 self._drop(gone)
-            new = self._look_up_new(segments, peaks, now, budget)
+            self._look_up_new(segments, peaks, now, budget)
             voting = [block for look in self._looked_up for block in look.hits.items()]
-            candidates = _candidates(segments, self._ballot.best(list(new.items()), voting, REMOVED_TOO * count), now, count, PLAIN)
+            candidates = _candidates(segments, self._ballot.best(voting, REMOVED_TOO * count), now, count, PLAIN)
             for number, segment in segments.items():
                 if not segment.settled:
                     self._drop(number)
@@ -101,15 +100,15 @@ class Nominator:
             answer = self._ask(segments, warp_peaks(peaks, now, warp, self._params), 0, warp, budget, fan)
             blocks, ballot = list(_by_segment(segments, answer)), Ballot(len(answer.hits))
             ballot.add(blocks)
-            return _candidates(segments, ballot.best(blocks, blocks, REMOVED_TOO * count), 0, count, warp)
+            return _candidates(segments, ballot.best(blocks, REMOVED_TOO * count), 0, count, warp)
 
     def forget(self, before: int) -> None:
         """Drop the hits of the look-ups that went up to a frame before `before`."""
         while self._looked_up and self._looked_up[0].upto < before:
             self._ballot.remove(self._looked_up.popleft().hits.items())
 
-    def _look_up_new(self, segments: Segments, peaks: Peaks, now: int, budget: int) -> dict[int, Hits]:
-        """Ask each segment about the frames that it was not asked about, and let the hits vote; returns them."""
+    def _look_up_new(self, segments: Segments, peaks: Peaks, now: int, budget: int) -> None:
+        """Ask each segment about the frames that it was not asked about, and let the hits vote."""
         self.forget(now - VOTING_FRAMES + 1)
         begin = now - VOTING_FRAMES
         asked = {number: max(self._asked.get(number, begin), begin) for number in segments}
@@ -124,7 +123,6 @@ class Nominator:
         self._ballot.add(found.items())
         self._looked_up.append(_LookedUp(now, found))
         self._asked = dict.fromkeys(segments, now)
-        return dict(found)
 
     def _ask(self, segments: Segments, peaks: Peaks, first: int, warp: Warp, budget: float, fan: int | None = None) -> Answer:
         """Look up what the peaks from number `first` on make with earlier ones."""

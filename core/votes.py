@@ -4,8 +4,7 @@ A hit is where on a segment's line a track was at the query's frame 0 (core/look
 neighbouring bins together. Only the bins that win are looked up on the line: which track it is does not matter before.
 
 Sorting all hits would cost more than all else. So hits are thrown into buckets, of which neighbouring bins have neighbouring ones: no bin
-and its neighbour have more votes than their buckets hold. Only the hits of the fullest buckets are sorted and counted. And a line wins
-anew only through a hit that is new: the buckets of old hits are not looked at again.
+and its neighbour have more votes than their buckets hold. Only the hits of the fullest buckets are sorted and counted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,10 +19,9 @@ BIN_BITS = 1
 OFFSET_BIN = 1 << BIN_BITS  # frames that hits are counted in; neighbouring bins are added
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 21  # powers of two
 MIXER = 0x9E3779B1  # spreads the segments over the buckets
-HEIGHTS = 256  # of buckets that are told apart: a bucket and its fuller neighbour
-SORTED_HITS, SORTED_SHARE = 8_000, 8  # new hits whose buckets are looked through: about so many, or one of so many if that is more
-CHEAPER = 8  # buckets that can be looked at in order in the time that it takes to find that of a hit
-SAMPLED = 8  # hits, of which one tells how full their buckets are
+HIGHEST = 255  # hits of a bucket and its fuller neighbour that are told apart
+SORTED_HITS, SORTED_SHARE = 8_000, 16  # hits of the fullest buckets: about so many, or one of so many if that is more
+SAMPLED = 8  # buckets, of which one tells how full they are
 
 Block = tuple[int, Hits]
 """The number of a segment, below 2^31, and hits in it, u32 [n]."""
@@ -37,8 +35,7 @@ class Ballot:
 
     def __init__(self, hits: int) -> None:
         """hits: about how many will vote at a time."""
-        buckets = min(max(FEWEST_BUCKETS, 1 << hits.bit_length()), MOST_BUCKETS)
-        self._full, self._marked = np.zeros(buckets, np.uint16), np.zeros(buckets, np.bool_)
+        self._full = np.zeros(min(max(FEWEST_BUCKETS, 1 << hits.bit_length()), MOST_BUCKETS), np.uint16)
 
     def add(self, blocks: Iterable[Block]) -> None:
         """These hits vote from now on."""
@@ -50,40 +47,32 @@ class Ballot:
         for segment, hits in blocks:
             _throw(hits, segment * MIXER, -1, self._full)
 
-    def best(self, new: Sequence[Block], voting: Sequence[Block], count: int) -> Lines:
-        """The `count` lines with most votes among those that have one of the new hits, best first.
-
-        voting: all hits that vote, the new ones among them.
-        """
-        heights, many = np.zeros(HEIGHTS, np.int64), sum(len(hits) for _, hits in new)
-        for segment, hits in new:
-            _sample(hits, segment * MIXER, self._full, heights)
-        at_least = SAMPLED * np.cumsum(heights[::-1])[::-1]
-        least = min(int(np.count_nonzero(at_least > max(SORTED_HITS, many // SORTED_SHARE))), HEIGHTS - 1)  # that no more hits have
-        if many * CHEAPER > len(self._full):
-            _mark_all(least, self._full, self._marked)  # cheaper than to go through the hits
-        else:
-            for segment, hits in new:
-                _mark(hits, segment * MIXER, least, self._full, self._marked)
-        found = self._counted(voting)
-        self._marked[:] = False
+    def best(self, voting: Sequence[Block], count: int) -> Lines:
+        """The `count` lines with most votes, best first. voting: all hits that were added and not removed."""
+        heights = _heights(self._full)
+        hits = np.bincount(heights[::SAMPLED], weights=self._full[::SAMPLED], minlength=HIGHEST + 1)  # in the buckets of each height
+        at_least = SAMPLED * np.cumsum(hits[::-1])[::-1]
+        wanted = max(SORTED_HITS, sum(len(some) for _, some in voting) // SORTED_SHARE)
+        least = min(int(np.count_nonzero(at_least > wanted)), HIGHEST)  # the lowest height that no more hits have
+        found = list(_counted(voting, heights, least))
         votes = np.concatenate([np.zeros(0, np.int32), *(votes for _, _, votes in found)])
         best = np.argsort(-votes, kind="stable")[:count]
         segments = np.concatenate([np.zeros(0, np.int64), *(np.full(len(bins), segment, np.int64) for segment, bins, _ in found)])
         bins = np.concatenate([np.zeros(0, np.uint32), *(bins for _, bins, _ in found)])
         return segments[best], bins[best].astype(np.int64) << BIN_BITS, votes[best]
 
-    def _counted(self, voting: Sequence[Block]) -> Iterable[tuple[int, NDArray[np.uint32], NDArray[np.int32]]]:
-        """Of each segment the bins in marked buckets, sorted, and their votes."""
-        by_segment: dict[int, list[Hits]] = {}
-        for segment, hits in voting:
-            by_segment.setdefault(segment, []).append(hits)
-        counted = []
-        for segment in sorted(by_segment):
-            bins = np.concatenate([_marked_bins(hits, segment * MIXER, self._marked) for hits in by_segment[segment]])
-            bins.sort()
-            counted.append((segment, *_count_runs(bins)))
-        return counted
+
+def _counted(
+    voting: Sequence[Block], heights: NDArray[np.uint8], least: int
+) -> Iterable[tuple[int, NDArray[np.uint32], NDArray[np.int32]]]:
+    """Of each segment the bins in buckets of at least the height `least`, sorted, and their votes."""
+    by_segment: dict[int, list[Hits]] = {}
+    for segment, hits in voting:
+        by_segment.setdefault(segment, []).append(hits)
+    for segment in sorted(by_segment):
+        bins = np.concatenate([_highest(hits, segment * MIXER, heights, least) for hits in by_segment[segment]])
+        bins.sort()
+        yield segment, *_count_runs(bins)
 
 
 @njit(cache=True, nogil=True)
@@ -94,49 +83,26 @@ def _throw(hits, salt, votes, full):  # type: ignore[no-untyped-def]
         full[((np.int64(hits[i]) >> BIN_BITS) + salt) & last] += np.uint16(votes)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _height(bucket, full):  # type: ignore[no-untyped-def]
-    """What a bucket holds together with the neighbour that holds more."""
-    last = len(full) - 1
-    return np.int64(full[bucket]) + max(full[(bucket - 1) & last], full[(bucket + 1) & last])
+@njit(cache=True, nogil=True)
+def _heights(full):  # type: ignore[no-untyped-def]
+    """What each bucket holds together with the neighbour that holds more, up to HIGHEST: u8 [n]."""
+    out = np.empty(len(full), np.uint8)
+    for i in range(1, len(full) - 1):  # without a condition, so that many are done at once
+        out[i] = np.uint8(min(np.int32(full[i]) + max(np.int32(full[i - 1]), np.int32(full[i + 1])), HIGHEST))
+    out[0] = np.uint8(min(np.int32(full[0]) + max(np.int32(full[-1]), np.int32(full[1])), HIGHEST))
+    out[-1] = np.uint8(min(np.int32(full[-1]) + max(np.int32(full[-2]), np.int32(full[0])), HIGHEST))
+    return out
 
 
 @njit(cache=True, nogil=True)
-def _sample(hits, salt, full, heights):  # type: ignore[no-untyped-def]
-    """Counts the heights of every `SAMPLED`-th hit."""
-    last = len(full) - 1
-    for i in range(0, len(hits), SAMPLED):
-        heights[min(_height(((np.int64(hits[i]) >> BIN_BITS) + salt) & last, full), HEIGHTS - 1)] += 1
-
-
-@njit(cache=True, nogil=True)
-def _mark(hits, salt, least, full, marked):  # type: ignore[no-untyped-def]
-    """Marks the buckets of hits of at least this height, and those beside them."""
-    last = len(full) - 1
-    for i in range(len(hits)):
-        bucket = ((np.int64(hits[i]) >> BIN_BITS) + salt) & last
-        if _height(bucket, full) >= least:
-            marked[(bucket - 1) & last] = marked[bucket] = marked[(bucket + 1) & last] = True
-
-
-@njit(cache=True, nogil=True)
-def _mark_all(least, full, marked):  # type: ignore[no-untyped-def]
-    """Marks all buckets of at least this height, and those beside them."""
-    last = len(full) - 1
-    for bucket in range(len(full)):
-        if _height(bucket, full) >= least:
-            marked[(bucket - 1) & last] = marked[bucket] = marked[(bucket + 1) & last] = True
-
-
-@njit(cache=True, nogil=True)
-def _marked_bins(hits, salt, marked):  # type: ignore[no-untyped-def]
-    """The bins of the hits in marked buckets: u32 [m]."""
-    out, last = np.empty(len(hits) + 1, np.uint32), len(marked) - 1
+def _highest(hits, salt, heights, least):  # type: ignore[no-untyped-def]
+    """The bins of the hits in buckets of at least this height: u32 [m]."""
+    out, last = np.empty(len(hits) + 1, np.uint32), len(heights) - 1
     n = 0
     for i in range(len(hits)):
         bin_ = np.int64(hits[i]) >> BIN_BITS
         out[n] = bin_
-        n += marked[(bin_ + salt) & last]
+        n += heights[(bin_ + salt) & last] >= least
     return out[:n]
 
 
