@@ -21,7 +21,7 @@ FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 21  # powers of two
 MIXER = 0x9E3779B1  # spreads the segments over the buckets
 HIGHEST = 255  # hits of a bucket and its fuller neighbour that are told apart
 SORTED_HITS, SORTED_SHARE = 8_000, 16  # hits of the fullest buckets: about so many, or one of so many if that is more
-SAMPLED = 8  # buckets, of which one tells how full they are
+SAMPLED = 8  # hits, of which one tells how full their buckets are
 
 Block = tuple[int, Hits]
 """The number of a segment, below 2^31, and hits in it, u32 [n]."""
@@ -50,7 +50,9 @@ class Ballot:
     def best(self, voting: Sequence[Block], count: int) -> Lines:
         """The `count` lines with most votes, best first. voting: all hits that were added and not removed."""
         heights = _heights(self._full)
-        hits = np.bincount(heights[::SAMPLED], weights=self._full[::SAMPLED], minlength=HIGHEST + 1)  # in the buckets of each height
+        hits = np.zeros(HIGHEST + 1, np.int64)  # in the buckets of each height
+        for segment, some in voting:
+            _sample(some, segment * MIXER, heights, hits)
         at_least = SAMPLED * np.cumsum(hits[::-1])[::-1]
         wanted = max(SORTED_HITS, sum(len(some) for _, some in voting) // SORTED_SHARE)
         least = min(int(np.count_nonzero(at_least > wanted)), HIGHEST)  # the lowest height that no more hits have
@@ -86,12 +88,25 @@ def _throw(hits, salt, votes, full):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _heights(full):  # type: ignore[no-untyped-def]
     """What each bucket holds together with the neighbour that holds more, up to HIGHEST: u8 [n]."""
+    last = len(full) - 1
     out = np.empty(len(full), np.uint8)
-    for i in range(1, len(full) - 1):  # without a condition, so that many are done at once
-        out[i] = np.uint8(min(np.int32(full[i]) + max(np.int32(full[i - 1]), np.int32(full[i + 1])), HIGHEST))
-    out[0] = np.uint8(min(np.int32(full[0]) + max(np.int32(full[-1]), np.int32(full[1])), HIGHEST))
-    out[-1] = np.uint8(min(np.int32(full[-1]) + max(np.int32(full[-2]), np.int32(full[0])), HIGHEST))
+    for i in range(1, last):  # without a condition, so that many are done at once
+        out[i] = _height(full[i], full[i - 1], full[i + 1])
+    out[0], out[last] = _height(full[0], full[last], full[1]), _height(full[last], full[last - 1], full[0])
     return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _height(bucket, before, after):  # type: ignore[no-untyped-def]
+    return min(np.int32(bucket) + max(np.int32(before), np.int32(after)), HIGHEST)
+
+
+@njit(cache=True, nogil=True)
+def _sample(hits, salt, heights, count):  # type: ignore[no-untyped-def]
+    """Adds to `count` how many of every `SAMPLED`-th hit are in buckets of each height."""
+    last = len(heights) - 1
+    for i in range(0, len(hits), SAMPLED):
+        count[heights[((np.int64(hits[i]) >> BIN_BITS) + salt) & last]] += 1
 
 
 @njit(cache=True, nogil=True)

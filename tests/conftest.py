@@ -84,3 +84,9 @@ def page(browser, address):
 
     with opened(browser, address) as page:
         yield page
+
+
+@pytest.fixture
+def read_everything(monkeypatch):
+    """Look-ups read all that their budget pays for, and do not stop at most of what should be hit."""
+    monkeypatch.setattr("core.lookup.ENOUGH", float("inf"))

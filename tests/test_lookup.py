@@ -11,6 +11,8 @@ from core.lookup import LEAST_CHANCE, RUN_COST, SAMPLED, SCANNED, lookup
 from core.postings import build
 from core.worth import REACH
 
+pytestmark = pytest.mark.usefixtures("read_everything")
+
 both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 NONE = np.zeros(0, HASH)
 

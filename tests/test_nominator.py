@@ -18,6 +18,8 @@ from core.votes import OFFSET_BIN
 from core.warps import PLAIN, Warp, warp_peaks
 from core.worth import REACH, Worth
 
+pytestmark = pytest.mark.usefixtures("read_everything")
+
 PARAMS = Params(triple_fan=3)
 COUNT = 10  # candidates
 FRAMES = 160  # of a query, less than those that vote

@@ -34,6 +34,8 @@ from core.postings import (
     read_part,
 )
 
+pytestmark = pytest.mark.usefixtures("read_everything")
+
 both_kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 NONE = np.zeros(0, HASH)
 

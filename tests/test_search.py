@@ -7,7 +7,7 @@ from hearing import clip, fingerprint, known_music
 from core.constellation import PEAK
 from core.demo import change_speed
 from core.nominator import VOTING_FRAMES, Usage
-from core.warps import Warp
+from core.warps import PLAIN, Warp
 from stream.search import BUDGET, SPARING_BUDGET, Search
 
 NONE = np.zeros(0, PEAK)
@@ -38,7 +38,7 @@ def sparing(search, now, count):
 
 
 def deep(search, now, count):
-    return search.deep(now, count, 6.0)
+    return search.deep(now, PLAIN, count, 6.0)
 
 
 plain = pytest.mark.parametrize("plain", [Search.nominees, sparing, deep], ids=["usual", "sparing", "deep"])
