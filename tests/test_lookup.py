@@ -270,3 +270,25 @@ def test_a_budget_reads_about_as_much_of_many_segments_as_of_one(monkeypatch):
     read_of_one, read_of_many = (len(lookup(segments, asked, everything // 2).hits) for segments in (one, many))
     assert read_of_one == pytest.approx(everything / 2, rel=0.1)
     assert read_of_many > 0.5 * read_of_one  # passing over is not free
+
+
+# Enough
+
+
+def test_reading_stops_where_most_of_what_should_be_hit_was_read(monkeypatch):
+    """Also where the budget would pay for more; and the share that is told is that of the runs that were read."""
+    hashes = some_hashes(PAIRS, 2_000, 5, QUERY_FRAMES)
+    asked = [question(PAIRS, hashes, chances=np.linspace(-6.0, 0.0, len(hashes)).round(1))]
+    segments = [build([(1, of_both_kinds(8_000, 1))])]
+    everything = lookup(segments, asked, ALL)
+    shares, runs = [], []
+    for enough in (0.25, 0.5, 0.75):
+        monkeypatch.setattr("core.lookup.ENOUGH", enough)
+        answer = lookup(segments, asked, ALL)
+        assert answer.share == pytest.approx(enough, abs=0.1)
+        assert len(answer.hits) < len(everything.hits)
+        shares.append(answer.share)
+        runs.append(answer.runs)
+    assert shares == sorted(shares)
+    assert runs == sorted(runs)
+    assert lookup(segments, asked, 0).share == 0
