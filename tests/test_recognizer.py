@@ -12,7 +12,8 @@ from core.demo import add_noise, change_speed, room
 from core.errors import EarprintError
 from core.hashes import hashed
 from core.index import Index
-from core.ingest import Analysis, Tags
+from core.ingest import Analysis
+from core.tags import Tags
 from stream import End, Guesses, Lost, Match, Matcher, Recognizer, identify, recognize
 from stream.matcher import LIVE_LOOK
 
