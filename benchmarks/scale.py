@@ -314,9 +314,19 @@ def measure(args: argparse.Namespace, folder: Path) -> Iterator[Result]:
     with corpus.library(args.music, files, data=folder / "development", jobs=args.jobs) as library:
         print_diversity(library.folder, material)
         for grown in grow(library.folder, folder, args.sizes, material):
-            yield ask(grown, queries, args.queries / "q", library.truth, args.jobs)
+            truth = same_tracks(library, grown.folder).truth
+            yield ask(grown, queries, args.queries / "q", truth, args.jobs)
         for emulation in emulated(grown, args.emulated):
-            yield ask(emulation, queries, args.queries / "q", library.truth, args.jobs)
+            yield ask(emulation, queries, args.queries / "q", truth, args.jobs)
+
+
+def same_tracks(library: corpus.Reference, folder: Path) -> corpus.Reference:
+    """The library in `folder`, with the ids that the references have there: it may have been grown from another one."""
+    with Index(library.folder / "index", readonly=True) as index:
+        sums = {file: index.track(track_id).sha256 for file, track_id in library.ids.items()}
+    with Index(folder / "index", readonly=True) as index:
+        found = {file: index.find(sha256) for file, sha256 in sums.items()}
+    return corpus.Reference(folder, {file: track.id for file, track in found.items() if track})
 
 
 def print_diversity(library: Path, material: Sequence[decoys.Source]) -> None:
