@@ -20,7 +20,7 @@ from core.disk import check_file, display_name, readable
 from core.errors import AudioError
 from core.formats import SUPPORTED
 from core.parts import Part, is_for_sndfile, parts
-from core.pcm import Array, mono
+from core.pcm import Array, Mixer
 from core.pictures import cover_of
 from core.tags import Tags
 
@@ -176,6 +176,7 @@ def _kept_place(source: str | Path | BinaryIO) -> Iterator[BinaryIO]:
 
 def _readable(file: soundfile.SoundFile) -> Iterator[Array]:
     """What libsndfile can decode, in blocks of a second; how much the file says there is does not count."""
+    mixer = Mixer()
     with suppress(soundfile.SoundFileError):
         while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
-            yield mono(block)
+            yield mixer.feed(block)

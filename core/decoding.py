@@ -23,7 +23,7 @@ from av.stream import Disposition
 from core.disk import check_file
 from core.errors import AudioError
 from core.formats import DECODERS, DEMUXERS, PCM_DECODERS, SUPPORTED
-from core.pcm import Array, average
+from core.pcm import Array, Mixer
 
 SLOWEST_RATE, FASTEST_RATE = 8_000, 192_000  # samples a second; files beyond are resampled
 USUAL_RATE = 44_100  # samples a second, for those
@@ -116,9 +116,10 @@ def _in_bulk(path: str | Path, stream: int, rate: int) -> Iterator[Array]:
         graph.add("asetnsamples", n=str(rate), p="0"),  # p: whether the last one is filled up with silence
         graph.add("abuffersink"),
     ).configure()
+    mixer = Mixer()
     with suppress(EOFError):
         while isinstance(frame := graph.pull(), av.AudioFrame):
-            yield average(_channels(frame))
+            yield mixer.mix(_channels(frame))
 
 
 def _joined_options() -> str:
@@ -159,14 +160,14 @@ def _joined(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame | None]:
 
 def _mixed(frames: Iterable[av.AudioFrame | None], layout: av.AudioLayout, rate: int) -> Iterator[Array]:
     """Frames of one kind -> mono at one rate."""
-    resampler = av.AudioResampler("fltp" if layout.nb_channels <= MOST_PLANES else "flt", layout, rate)
+    resampler, mixer = av.AudioResampler("fltp" if layout.nb_channels <= MOST_PLANES else "flt", layout, rate), Mixer()
     for frame in chain(frames, [None]):  # at the end there is what the resampler still holds
         blocks: list[av.AudioFrame | None] = []
         with suppress(*NO_SUCH_KIND):
             blocks = list(resampler.resample(frame))
         for block in blocks:
             if block is not None:  # as given, where there is nothing to convert
-                yield average(_channels(block))
+                yield mixer.mix(_channels(block))
 
 
 def _channels(block: av.AudioFrame) -> list[Array]:

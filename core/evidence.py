@@ -51,8 +51,6 @@ MOST_BITS = 60.0  # more says no more
 MOST_CONFIDENCE = 0.9999  # nothing measured here justifies more
 CLAIM_CONFIDENCE = 0.99  # a guess at least this sure is a claim
 TWIN_SHARE = 0.65  # of a track's peaks that another has at the same places, from which on both hold the same recording
-GLANCE = 8  # one peak in so many is compared first,
-GLANCE_SHARE = 0.4  # and all only if so many of these are there
 TWIN_REACH = 1  # frames and bands by which those may differ
 
 JUDGED = np.dtype(
@@ -77,18 +75,20 @@ class Guess:
     """What may be playing."""
 
     track: Track
-    twins: tuple[Track, ...]  # other tracks that hold the same recording
+    twins: tuple[Track, ...]  # other tracks that hold the same recording; the first few of them
     confidence: float  # probability that this recording is what is heard
     bits: float  # -log2 of the chance that the best of all wrong candidates looks this good
     position: float  # seconds into the track now
     offset: float  # track time at query time 0, seconds
     speed: float  # heard tempo / reference tempo
     pitch_cents: float  # heard pitch against the reference
+    twin_ids: frozenset[int] = frozenset()  # the ids of all twins that are known
 
     def to_json(self) -> dict[str, Any]:
         return {
             "track": self.track.to_json(),
             "twins": [t.to_json() for t in self.twins],
+            "twins_total": len(self.twin_ids),
             "confidence": round(self.confidence, 6),
             "bits": round(self.bits, 2),
             "position": round(self.position, 3),
@@ -172,22 +172,38 @@ CLAIM_BITS = EVEN_BITS + float(np.log(CLAIM_CONFIDENCE / (MOST_CONFIDENCE - CLAI
 
 def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
     """Whether `other` has at least `TWIN_SHARE` of the peaks, `shift` frames later. PEAK [k] each, of the same stretch."""
-    if not len(peaks) or not len(other):
-        return False
-    row = 256 + 2 * TWIN_REACH  # bands a frame, with a margin, so that a neighbouring band is never another frame
-    cells = (peaks["frame"].astype(np.int64) + round(shift)) * row + peaks["band"]
-    others = other["frame"].astype(np.int64) * row + other["band"]  # ascending, as peaks are sorted
-    glance = _share_found(cells[::GLANCE], others, row)
-    return glance >= GLANCE_SHARE and _share_found(cells, others, row) >= TWIN_SHARE
+    cells, others = ((p["frame"].astype(np.uint32) << np.uint32(8)) | p["band"] for p in (peaks, other))
+    return bool(same_recordings(cells, others, np.array([0, len(others)]), np.array([shift]))[0])
 
 
-def _share_found(cells: NDArray[np.int64], others: NDArray[np.int64], row: int) -> float:
-    """The share of the cells beside which one of the others lies."""
-    found = np.zeros(len(cells), bool)
-    for near in range(-TWIN_REACH, TWIN_REACH + 1):  # frames
-        at = cells + near * row
-        found |= np.searchsorted(others, at - TWIN_REACH) < np.searchsorted(others, at + TWIN_REACH, side="right")
-    return float(found.mean())
+def same_recordings(
+    cells: Cells, others: Cells, edges: NDArray[np.int64], shifts: NDArray[Any], share: float = TWIN_SHARE
+) -> NDArray[np.bool_]:
+    """The same for many others at once: bool [n].
+
+    cells, others: u32 [k]; edges: the number of each other's first cell, int64 [n + 1]; shifts: frames, [n]; share: of the cells that is
+    asked for.
+    """
+    return np.asarray(_shares_found(cells, others, edges, np.rint(shifts).astype(np.int64)) >= share)
+
+
+@njit(cache=True, nogil=True)
+def _shares_found(cells, others, edges, shifts):  # type: ignore[no-untyped-def]
+    """The share of the cells beside which each other has one: float64 [n]; 0 of no cells."""
+    out = np.zeros(len(shifts))
+    for k in range(len(shifts)):
+        at = np.full(2 * TWIN_REACH + 1, edges[k])  # the first of the others not below each row of what is looked for: cells ascend
+        for i in range(len(cells)):
+            frame, band = np.int64(cells[i] >> np.uint32(8)) + shifts[k], np.int64(cells[i] & np.uint32(255))
+            low, high = max(band - TWIN_REACH, 0), min(band + TWIN_REACH, 255)
+            found = False
+            for near in range(2 * TWIN_REACH + 1):
+                row = (frame + near - TWIN_REACH) << 8
+                while at[near] < edges[k + 1] and np.int64(others[at[near]]) < row + low:
+                    at[near] += 1
+                found |= at[near] < edges[k + 1] and np.int64(others[at[near]]) <= row + high
+            out[k] += found
+    return out / max(len(cells), 1)
 
 
 def _laid_out(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from core.constellation import Constellation, Levels, Peaks
 from core.errors import EarprintError
 from core.params import Params
-from core.pcm import Resampler, mono
+from core.pcm import Mixer, Resampler
 from core.spectrogram import Spectrogram
 
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz
@@ -30,6 +30,7 @@ class Fingerprinter:
         self._step = step
         self._until = 0  # frames that have to be decided before anybody looks
         self._ratio = sample_rate / params.sample_rate
+        self._mixer = Mixer()
         self._resampler = Resampler(sample_rate, params.sample_rate)
         self._spectrogram = Spectrogram(params)
         self._constellation = Constellation(params)
@@ -40,7 +41,7 @@ class Fingerprinter:
 
     def feed(self, pcm: NDArray[np.float32]) -> Peaks:
         """pcm: float32 [n] or [n, channels], amplitude -1..1 (what is not finite counts as 0). Returns the PEAK [k] decided by it."""
-        pcm = mono(pcm)
+        pcm = self._mixer.feed(pcm)
         self._fed += len(pcm)
         if self.wanted:
             self._heard.append(pcm.copy())  # the caller may write over it

@@ -69,8 +69,8 @@ class Claims:
 
     def _remember(self, guesses: tuple[Guess, ...]) -> None:
         for guess in guesses:
-            for twin in guess.twins:
-                self._best.pop(twin.id, None)
+            for twin in guess.twin_ids:
+                self._best.pop(twin, None)
             known = self._best.get(guess.track.id)
             if known is None or guess.bits >= known.bits:
                 self._best[guess.track.id] = guess
@@ -85,7 +85,7 @@ class Claims:
         match = self.now or self._last
         if match is not None:
             match = replace(match, position=match.offset + match.speed * duration)
-            named = {t.id for t in (match.track, *match.twins)}
+            named = {match.track.id, *match.twin_ids}
             left = 1.0 - match.confidence
             others = [g for g in guesses if g.track.id not in named][: MAX_GUESSES - 1]
             guesses = [match, *(replace(g, confidence=g.confidence * left) for g in others)]

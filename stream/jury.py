@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.candidates import Candidates
-from core.constellation import Peaks
-from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, RIVALS, Judged, confidences, judge, lead_bits, refine, same_recording
+from core.constellation import Cells, Peaks
+from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, RIVALS, Judged, confidences, judge, lead_bits, refine, same_recordings
 from core.index import Index
 from core.presence import Field
 from stream.claims import MAX_GUESSES
@@ -24,20 +24,22 @@ SAME_CENTS = 30.0
 PAST = -1.0  # `recent` below which a candidate was playing and no longer is
 FEW_PEAKS = 8  # that say nothing: a chord may be any song's
 BITS_A_PEAK = 0.9  # that each further one can say at most
-MAX_TWINS = 10  # candidates looked through for twins of the best
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
+TWIN_SHARE = 0.45  # of the best one's peaks that a twin has: two codecs may leave as few alike; of other music one in eight is
 TWIN_STEPS = (0.0, -2.0, 2.0)  # frames by which its place, which is not fitted finely, may be off, tried one by one
-TWIN_FIT = 0.7  # of the best candidate's fit that a twin has at least
+TWIN_FIT = 0.5  # of the best candidate's fit that a twin has at least
 REFINE_FIT = 4.5  # of the best candidate from which it is fitted finely
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best candidates, one a recording, JUDGED [n], best first; the bits that speak for each; other tracks that hold the first's."""
+    """The best candidates, one a recording, JUDGED [n], best first; the bits that speak for each; other tracks that hold the first's;
+    how many candidates of other recordings the first was compared with."""
 
     candidates: Judged
     bits: list[float]
     twins: list[int]
+    rivals: int
 
     @property
     def track(self) -> int | None:
@@ -61,8 +63,7 @@ class Jury:
     def judge(self, candidates: Candidates, field: Field, now: int) -> Judged:
         """Each of the CANDIDATE [n] that is not much like an earlier one, where it fits best: JUDGED [m]."""
         candidates = distinct(candidates)
-        first, last = _stretch(candidates, now - field.first)
-        cells, edges = self._index.cells(list(zip(candidates["track"].tolist(), first.tolist(), last.tolist(), strict=True)))
+        cells, edges = self._cells(candidates, now - field.first)
         return judge(candidates, cells, edges, field, now, self._windows, self._index.params)
 
     def refine(self, judged: Judged, field: Field, now: int) -> None:
@@ -71,35 +72,46 @@ class Jury:
         if best["fit"] >= REFINE_FIT:
             refine(best, self._stretch_of(best, self.fine_window), field, now, self.fine_window, self._index.params)
 
-    def rank(self, judged: Judged, extra_bits: float, chance: Sequence[float] = ()) -> Ranking:
-        """The best tracks. extra_bits: that they need besides; chance: fits of further candidates, which are wrong."""
+    def rank(self, judged: Judged, extra_bits: float, heard: int, chance: Sequence[float] = ()) -> Ranking:
+        """The best tracks. extra_bits: that they need besides; heard: the last frames, in which twins are alike; chance: fits of further
+        candidates, which are wrong."""
         rows = list(zip(judged["fit"].tolist(), judged["track"].tolist(), judged["recent"].tolist(), strict=True))
         order = sorted((i for i, row in enumerate(rows) if row[2] > PAST), key=lambda i: -rows[i][0])
         firsts: dict[int, int] = {}  # the best of each track
         for i in order:
             firsts.setdefault(rows[i][1], i)
         best = judged[list(firsts.values())]
-        twins = [int(best["track"][i]) for i in self._twins(best, extra_bits)]
-        best = best[[track not in twins for track in firsts]][:MAX_GUESSES]
-        bits = []
+        is_twin = self._twins(best, extra_bits, heard)
+        twins, best = best["track"][is_twin].tolist(), best[~is_twin]
+        rivals, best = len(best) - 1, best[:MAX_GUESSES]
+        own, bits = set(twins), []
         for track, fit, peaks in zip(*(best[name].tolist() for name in ("track", "fit", "peaks")), strict=True):
-            wrong = (rows[i][0] for i in order if rows[i][1] != track and rows[i][1] not in twins)
+            wrong = (rows[i][0] for i in order if rows[i][1] != track and rows[i][1] not in own)
             bits.append(min(lead_bits(fit, [*islice(wrong, RIVALS), *chance]), BITS_A_PEAK * (peaks - FEW_PEAKS)) - extra_bits)
-        return Ranking(best, bits, twins)
+        return Ranking(best, bits, twins, rivals)
 
-    def _twins(self, best: Judged, extra_bits: float) -> list[int]:
-        """The numbers of the candidates that hold, where they fit, the same recording as the first; none where that is no matter, as the
-        first would be no likely guess without these rivals."""
+    def _twins(self, best: Judged, extra_bits: float, heard: int) -> NDArray[np.bool_]:
+        """Whether each candidate holds, where it fits, the same recording as the first: bool [n]. None where that would not matter: even
+        without these rivals the first would not be a likely guess."""
         first, *others = best["fit"].tolist() or [0.0]
-        close = [i for i, fit in enumerate(others[: MAX_TWINS - 1], 1) if fit >= TWIN_FIT * first]
-        if first < TWIN_FROM or not close or lead_bits(first, others[len(close) :]) - extra_bits < EVEN_BITS:
-            return []
-        mine, *others = (self._stretch_of(best[i], self.window) for i in (0, *close))
-        shift = best["place"] - best["place"][0]
-        near = [
-            [same_recording(mine, other, float(shift[i] + step)) for step in TWIN_STEPS] for i, other in zip(close, others, strict=True)
-        ]
-        return [i for i, found in zip(close, near, strict=True) if any(found)]
+        close = 1 + sum(fit >= TWIN_FIT * first for fit in others)
+        out = np.zeros(len(best), bool)
+        if first >= TWIN_FROM and close > 1 and lead_bits(first, others[close - 1 :]) - extra_bits >= EVEN_BITS:
+            out[1:close] = self.copies(best[0], best[1:close], heard)
+        return out
+
+    def copies(self, best: Any, others: Candidates | Judged, heard: int) -> NDArray[np.bool_]:
+        """Which of the others hold, where they are, the same recording as the best for the last `heard` frames: bool [n]."""
+        heard = max(heard, self.short_window)  # less may be alike by chance
+        mine, _ = self._cells(np.atleast_1d(best), heard)
+        cells, edges = self._cells(others, heard)
+        shift = others["place"] - best["place"] - (others["speed"] - best["speed"]) * heard / 2  # in the middle
+        return np.asarray(np.any([same_recordings(mine, cells, edges, shift + step, TWIN_SHARE) for step in TWIN_STEPS], axis=0))
+
+    def _cells(self, candidates: Candidates | Judged, window: int) -> tuple[Cells, NDArray[np.int64]]:
+        """The cells of each one's track in the last `window` frames, in one row, and the number of each one's first."""
+        first, last = _stretch(candidates, window)
+        return self._index.cells(list(zip(candidates["track"].tolist(), first.tolist(), last.tolist(), strict=True)))
 
     def _stretch_of(self, candidate: Any, window: int) -> Peaks:
         first, last = _stretch(candidate, window)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.candidates import CANDIDATE, Candidates, bend
 from core.constellation import Levels, Peaks
 from core.errors import MissingError
-from core.evidence import WARP_COST, Guess, Judged
+from core.evidence import RIVALS, WARP_COST, Guess, Judged
 from core.index import Index, Track
 from core.nominator import VOTING_FRAMES
 from core.presence import Field, Heard
@@ -42,8 +42,14 @@ WARPS_AT_ONCE = 4  # before it is seen whether they suffice
 SPARE_BITS = 4.0  # more than a claim needs, with which no further look-up is made
 DECOY_NOMINEES = 8  # from each decoy
 FEW_TRACKS = 40  # in the library: with fewer, decoys stand in for the rivals that a larger one would have
+FEW_RIVALS = RIVALS  # as when nearly all candidates are copies: with fewer, decoys stand in, too
+MANY_TWINS = NOMINEES // 2  # among the candidates, from which on there may be more than could be candidates
+MOST_TWINS = 500  # that are counted
+TWIN_EFFORT = 0.1  # of the postings that may be read of plain hits, by which they are found: copies hit the same
+LISTED_TWINS = 10  # tracks in an answer
 WATCHED = 12  # candidates kept from look to look
 WATCHED_A_TRACK = 2  # of the same track: rivals are worth more
+WATCHED_TWINS = 3  # of the best
 FOLLOWED = 6  # of those watched, while what is claimed goes on
 
 
@@ -57,6 +63,11 @@ class Look:
     extra_bits: float
     warps: int
     effort: float = 1.0
+
+    @property
+    def heard(self) -> int:
+        """Frames of sound that are judged."""
+        return self.now - self.field.first
 
 
 Event = Guesses | Match | Lost | End | Seen
@@ -86,6 +97,7 @@ class Matcher:
         self._now = 0  # frames looked at
         self._told = 0  # frame of the last report
         self._searched = 0  # frame of the last look-up
+        self._twins: frozenset[int] = frozenset()  # the tracks of the recording that was the best when others were last looked for
         self._turn = 0  # of the warps
         self._apart = 0  # frames from a look to the next at least, as there are too many listeners
         self._duration = np.inf  # seconds of all sound, once it is known
@@ -157,21 +169,40 @@ class Matcher:
 
     def _best(self, look: Look, judged: Judged, best: Ranking) -> Ranking:
         """The best of those found, more exactly; the candidates under watch are then those of this look."""
-        if best.is_sure() and not self._claims.is_for(best.track):
+        if best.is_sure() and not self._is_claimed(best):
             judged = self._judged(look, judged, bend(best_now(judged), self._jury.fine_window))
         if len(judged):
             self._jury.refine(judged, look.field, look.now)
-        self._watch(judged)
-        best = self._jury.rank(judged, look.extra_bits)
+        best = self._jury.rank(judged, look.extra_bits, look.heard)
         if self._is_doubtful(look, best):
-            best = self._jury.rank(judged, look.extra_bits, self._decoy_fits(look))
-        return best
+            best = self._jury.rank(judged, look.extra_bits, look.heard, self._decoy_fits(look))
+        self._watch(judged, best)
+        return replace(best, twins=self._all_twins(look, best))
+
+    def _all_twins(self, look: Look, best: Ranking) -> list[int]:
+        """The tracks that hold the best one's recording, also those that were no candidates at this look: those of the last look for which
+        others were looked for, and where there were many, those that the hits nominate besides."""
+        if best.track is None:
+            return []
+        if self._searched < look.now and best.track in self._twins:
+            return sorted(self._twins - {best.track})
+        twins = best.twins
+        if len(twins) >= MANY_TWINS:
+            more = self._search.deep(look.now, PLAIN, MOST_TWINS, TWIN_EFFORT)
+            copies = more["track"][self._jury.copies(best.candidates[0], more, look.heard)].tolist()
+            twins = list(dict.fromkeys([*twins, *(track for track in copies if track != best.track)]))
+        self._twins = frozenset([best.track, *twins] if twins else ())
+        return twins
+
+    def _is_claimed(self, best: Ranking) -> bool:
+        """Whether the best one's recording is claimed, by whichever of its tracks."""
+        return any(self._claims.is_for(track) for track in (best.track, *best.twins))
 
     def _plain(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Judge the candidates under watch, and nominees of the plain look-up unless the claim goes on and the last search is recent."""
         if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
             judged, best = self._ranked(look, watched[:FOLLOWED])
-            if self._claims.is_for(best.track) and best.is_sure(SPARE_BITS):
+            if self._is_claimed(best) and best.is_sure(SPARE_BITS):
                 return judged, best
         self._searched = look.now
         budget = SPARING_BUDGET if self._is_sparing() else BUDGET
@@ -184,7 +215,7 @@ class Matcher:
         if len(nominees) <= first or not best.is_sure():
             return judged, best
         judged = self._judged(look, judged, nominees[first:])
-        return judged, self._jury.rank(judged, look.extra_bits)
+        return judged, self._jury.rank(judged, look.extra_bits, look.heard)
 
     def _warped(self, look: Look, judged: Judged, best: Ranking) -> tuple[Judged, Ranking]:
         """Add candidates of the next warps to those judged, some warps at a time, until more than enough speaks for one."""
@@ -203,23 +234,23 @@ class Matcher:
         for first in range(0, len(warps), WARPS_AT_ONCE):
             nominees = np.concatenate([nominate(warp) for warp in warps[first : first + WARPS_AT_ONCE]])
             judged = self._judged(look, judged, nominees)
-            best = self._jury.rank(judged, look.extra_bits)
+            best = self._jury.rank(judged, look.extra_bits, look.heard)
             if best.is_sure(SPARE_BITS):
                 break
         return judged, best
 
     def _ranked(self, look: Look, *candidates: Candidates) -> tuple[Judged, Ranking]:
         judged = self._jury.judge(np.concatenate(candidates), look.field, look.now)
-        return judged, self._jury.rank(judged, look.extra_bits)
+        return judged, self._jury.rank(judged, look.extra_bits, look.heard)
 
     def _judged(self, look: Look, judged: Judged, more: Candidates) -> Judged:
         return np.concatenate([judged, self._jury.judge(more, look.field, look.now)])
 
     def _is_doubtful(self, look: Look, best: Ranking) -> bool:
-        """Whether there is a new best guess, and there are too few tracks to say what chance would do."""
-        if best.track is None or self._claims.is_for(best.track):
+        """Whether there is a new best guess, and there are too few others to say what chance would do."""
+        if best.track is None or self._is_claimed(best):
             return False
-        return best.bits[0] + look.extra_bits > 0 and self.index.count() < FEW_TRACKS
+        return best.bits[0] + look.extra_bits > 0 and (best.rivals < FEW_RIVALS or self.index.count() < FEW_TRACKS)
 
     def _decoy_fits(self, look: Look) -> list[float]:
         """The fits of candidates that cannot be right, found as others are."""
@@ -235,9 +266,12 @@ class Matcher:
         end = min(now + self.params.peak_ahead + self.params.rank_ahead, self._heard.first + len(self._heard.levels))
         return self._heard.field(end) if end > self._heard.first else None
 
-    def _watch(self, judged: Judged) -> None:
+    def _watch(self, judged: Judged, ranking: Ranking) -> None:
+        """Keeps the best, of different tracks and recordings: many copies would leave no room for rivals."""
         order = distinct(judged[np.argsort(-judged["fit"], kind="stable")])
-        best = order[_turn_of_its_kind(order["track"]) < WATCHED_A_TRACK][:WATCHED]
+        is_twin = np.isin(order["track"], ranking.twins)
+        few = (_turn_of_its_kind(order["track"]) < WATCHED_A_TRACK) & (~is_twin | (np.cumsum(is_twin) <= WATCHED_TWINS))
+        best = order[few][:WATCHED]
         self._watched = np.zeros(len(best), CANDIDATE)
         for name in ("track", "place", "speed", "pitch"):
             self._watched[name] = best[name]
@@ -247,19 +281,26 @@ class Matcher:
     def _guess(self, best: Ranking, now: int) -> tuple[Guess, ...]:
         """One guess a recording, best first."""
         guesses = []
-        for candidate, bits in zip(best.candidates, best.bits, strict=True):
-            track = self._track(int(candidate["track"]))
-            if track is not None:
-                guesses.append(self._describe(track, candidate, bits, now))
-        if guesses and best.twins:
-            guesses[0] = self._with_twins(guesses[0], best.twins)
+        for i, (candidate, bits) in enumerate(zip(best.candidates, best.bits, strict=True)):
+            tracks, others = self._named([int(candidate["track"]), *(best.twins if i == 0 else [])])
+            if tracks:
+                guesses.append(replace(self._describe(tracks[0], candidate, bits, now), twins=tuple(tracks[1:]), twin_ids=others))
         return shared(guesses)
 
-    def _with_twins(self, guess: Guess, twins: list[int]) -> Guess:
-        """Of tracks that hold the same recording the claimed one is named, if there is a claim: a name does not change while it plays."""
-        tracks = [t for t in (guess.track, *map(self._track, twins)) if t is not None]
-        first = next((t for t in tracks if self._claims.is_for(t.id)), guess.track)
-        return replace(guess, track=first, twins=tuple(t for t in tracks if t.id != first.id))
+    def _named(self, ids: Sequence[int]) -> tuple[list[Track], frozenset[int]]:
+        """Tracks that hold one recording, some of them, first the one that is named; and the ids of all others. The one that is claimed is
+        named, if there is a claim: a name does not change while it plays."""
+        tracks: list[Track] = []
+        others = set(ids)
+        for track_id in sorted(ids, key=lambda track_id: not self._claims.is_for(track_id)):
+            track = self._track(track_id)
+            if track is None or not tracks:
+                others.discard(track_id)
+            if track is not None:
+                tracks.append(track)
+            if len(tracks) > LISTED_TWINS:
+                break
+        return tracks, frozenset(others)
 
     def _describe(self, track: Track, candidate: Any, bits: float, now: int) -> Guess:
         seconds, speed = self.params.frame_seconds, float(candidate["speed"])

@@ -12,6 +12,7 @@ from scipy.signal import correlate
 
 from core import Library
 from core.demo import demo_names, demo_track, write_audio
+from core.pcm import Mixer
 from docs.stage import CHROMIUM, DENIED, FAKE_DEVICE, QUIET, RATE, chromium, opened, recorded, serving, through_the_air
 from docs.stage import hearing as browser_hearing
 from tests.axe import violations
@@ -182,6 +183,39 @@ def test_the_spectrogram_shows_a_tone_where_it_is(page):
         jumps = [later - end for end, later in zip(ends, starts[1:], strict=False)]
         assert sum(abs(jump) > 1e-6 for jump in jumps) == 1
         assert max(jumps) == pytest.approx(3, abs=0.2)
+
+
+def test_the_page_mixes_channels_as_the_engine_does(page):
+    """Also those that cancel each other for a while."""
+    rng = np.random.default_rng(1)
+    left = rng.uniform(-0.3, 0.3, 30_000).astype(np.float32)
+    right = np.concatenate([left[:10_000], -left[10_000:20_000], 0.1 - left[20_000:]])
+    mixed = """async (channels) => {
+        const { Mixer } = await import("/static/js/mixer.js");
+        const mixer = new Mixer(channels.length);
+        const out = [];
+        for (let i = 0; i < channels[0].length; i += 100) {
+            const piece = channels.map((channel) => Float32Array.from(channel.slice(i, i + 100)));
+            out.push(...mixer.mix(piece));
+        }
+        return out;
+    }"""
+    found = page.evaluate(mixed, [left.tolist(), right.tolist()])
+    assert found == pytest.approx(Mixer().mix([left, right]), abs=1e-5)
+
+
+def test_a_stereo_file_of_wrong_polarity_is_no_silence_for_the_page(page):
+    levels = """async () => {
+        const { FileSource } = await import("/static/js/file-source.js");
+        const left = Float32Array.from({ length: 16_000 }, (_, i) => Math.sin(i / 7));
+        const channels = [left, left.map((sample) => -sample)];
+        const sound = { duration: 1, numberOfChannels: 2, getChannelData: (channel) => channels[channel] };
+        const blocks = [];
+        const handlers = { onBlock: (block) => blocks.push(block.rms), onFinished: () => {}, waiting: () => 0 };
+        await new FileSource(sound, handlers).run();
+        return blocks;
+    }"""
+    assert page.evaluate(levels)[-1] == pytest.approx(0.7, abs=0.05)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

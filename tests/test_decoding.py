@@ -82,3 +82,12 @@ def test_channels_that_are_more_than_planes(tmp_path):
     pcm = np.linspace(-1, 1, 8 * 1000, dtype=np.float32).reshape(1000, 8)
     file = write_audio(tmp_path / "crowd.wav", pcm, RATE, codec="pcm_f32le", layout="7.1")
     np.testing.assert_allclose(heard(file), pcm.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".wav", "pcm_s16le"), (".flac", "flac"), (".mp3", "libmp3lame"), (".m4a", "aac")])
+def test_channels_that_cancel_each_other_are_heard(tmp_path, suffix, codec):
+    pcm = demo_track(1, 4, RATE)
+    path = write_audio(tmp_path / f"turned{suffix}", np.stack([pcm, -pcm], axis=1), RATE, codec=codec, layout="stereo")
+    from_bytes = heard(io.BytesIO(path.read_bytes()))
+    np.testing.assert_array_equal(heard(path), from_bytes)
+    assert np.std(from_bytes[RATE:]) > 0.7 * np.std(pcm[RATE:])

@@ -28,7 +28,7 @@ from web.settings import as_markdown
 
 PROGRAM = Path(sys.executable).with_name("earprint")
 TRACK_FIELDS = {"id", "title", "artist", "album", "duration", "filename", "added"}
-GUESS_FIELDS = {"track", "twins", "confidence", "bits", "position", "offset", "speed", "pitch_cents"}
+GUESS_FIELDS = {"track", "twins", "twins_total", "confidence", "bits", "position", "offset", "speed", "pitch_cents"}
 PATIENCE = 120  # seconds for a command on a busy machine that compiles everything for the first time
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.candidates import CANDIDATE
 from core.constellation import MAX_FRAME, pack, unpack_cells
 from core.demo import add_noise, change_speed
-from core.evidence import CLAIM_BITS, confidences, judge, lead_bits, refine, same_recording
+from core.evidence import CLAIM_BITS, confidences, judge, lead_bits, refine, same_recording, same_recordings
 from core.params import Params
 from core.presence import Field
 from stream import recognize
@@ -175,6 +175,16 @@ def test_nothing_is_no_recording_of_anything():
     own = reference_of(clip(0, 2, 3))
     assert not same_recording(own[:0], own, 0.0)
     assert not same_recording(own, own[:0], 0.0)
+
+
+def test_many_others_are_each_compared_as_one_is():
+    own = reference_of(clip(0, 2, 8))
+    others = [reference_of(music(0)), own[:0], reference_of(music(1)), reference_of(clip(0, 2.5, 8)), own]
+    shifts = np.array([2 * SECOND, 0.0, 2 * SECOND, -0.5 * SECOND, 0.0])
+    cells, *rest = [unpack_cells(pack(peaks), 0, MAX_FRAME) for peaks in (own, *others)]
+    found = same_recordings(cells, np.concatenate(rest), np.cumsum([0, *map(len, rest)]), shifts)
+    assert found.tolist() == [same_recording(own, other, shift) for other, shift in zip(others, shifts, strict=True)]
+    assert found.tolist() == [True, False, False, True, True]
 
 
 # The whole way

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, white_noise
+from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, learn_copies, listen, music, silence, white_noise
 
 from core.constellation import PEAK
 from core.demo import add_noise, room
@@ -14,8 +14,8 @@ from core.hashes import PAIRS
 from core.index import Index
 from core.lookup import lookup
 from core.nominator import VOTING_FRAMES, Nominator, Usage
-from stream import End, Guesses, Match, Matcher, Recognizer
-from stream.matcher import REPORT, SEARCH_PAUSE, SHORT_WAIT
+from stream import End, Guesses, Match, Matcher, Recognizer, recognize
+from stream.matcher import LISTED_TWINS, REPORT, SEARCH_PAUSE, SHORT_WAIT
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
 CERTAIN = 0.99  # confidence of a claim
@@ -178,6 +178,84 @@ def test_three_of_a_kind(shelf):
     kind = {3, learn(shelf, "second", music(2)).id, learn(shelf, "third", music(2)).id}
     match = listen(shelf, clip(2, 5, 6))[-1].match
     assert {match.track.id, *(t.id for t in match.twins)} == kind
+
+
+@pytest.mark.parametrize("count", [12, 39, 60])
+def test_any_number_of_copies_is_one_answer(shelf, count):
+    """More than there are candidates, too; some tracks are listed, all are counted."""
+    kind = learn_copies(shelf, count, music(2)) | {3}
+    events = listen(shelf, clip(2, 5, 10))
+    (claim,) = [e.guess for e in events if isinstance(e, Match)]
+    for guess in (claim, events[-1].match, recognize(shelf, clip(2, 5, 10), RATE).match):
+        assert {guess.track.id, *guess.twin_ids} == kind
+        assert {t.id for t in guess.twins} <= guess.twin_ids
+        assert len(guess.twins) == LISTED_TWINS
+        assert guess.to_json()["twins_total"] == count
+        assert guess.confidence >= CERTAIN
+    assert claims(events) == [("match", claim.track.id)]
+    for event in events[events.index(next(e for e in events if isinstance(e, Match))) :]:
+        if isinstance(event, Guesses | End):
+            assert sum(g.track.id in kind for g in event.guesses) == 1
+
+
+def test_copies_of_other_loudness_and_beginning_are_copies_among_many(shelf):
+    later = [learn(shelf, f"later {k}", add_noise((1 - k / 20) * music(2)[k * RATE // 3 :], 25.0)) for k in range(12)]
+    kind = {3, *(track.id for track in later)}
+    match = listen(shelf, clip(2, 6, 8))[-1].match
+    assert {match.track.id, *match.twin_ids} == kind
+
+
+def test_work_does_not_grow_with_the_number_of_copies(shelf, monkeypatch):
+    monkeypatch.setattr("stream.matcher.MOST_TWINS", 50)
+    work = []
+    for _ in range(2):
+        learn_copies(shelf, 60, music(3))
+        ledger = Ledger(shelf)
+        peaks, levels = fingerprint(clip(3, 2, 12))
+        assert len(claims(Matcher(ledger).feed(peaks, levels, len(levels)))) == 1
+        work.append(ledger.take())
+    (calls, runs, _, stretches), (more_calls, more_runs, _, more_stretches) = work
+    assert more_calls <= 1.1 * calls
+    assert more_runs <= 1.1 * runs
+    assert more_stretches <= 1.1 * stretches
+
+
+def test_a_library_of_copies_says_nothing_on_other_music(tmp_path):
+    """Of candidates that are copies of each other none shows what chance does."""
+    with Index(tmp_path) as index:
+        learn_copies(index, 60, music(2))
+        for seed in range(4):
+            assert claims(listen(index, music(UNKNOWN + seed, 6))) == []
+
+
+EPISODES = 14
+INTRO_SECONDS = 8
+
+
+@pytest.fixture
+def series(shelf):
+    """A library of episodes that begin alike; the ids of these."""
+    return shelf, [learn(shelf, f"episode {k}", episode(k)).id for k in range(EPISODES)]
+
+
+def episode(number):
+    return np.concatenate([music(70, INTRO_SECONDS), music(200 + number, 14)])
+
+
+def test_a_shared_beginning_is_named_with_all_that_have_it(series):
+    index, ids = series
+    for match in (listen(index, music(70, INTRO_SECONDS))[-1].match, recognize(index, music(70, INTRO_SECONDS), RATE).match):
+        assert {match.track.id, *match.twin_ids} == set(ids)
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_after_a_shared_beginning_the_one_that_goes_on_is_named(series, number):
+    index, ids = series
+    events = listen(index, episode(number))
+    first = next(e.guess for e in events if isinstance(e, Match))
+    assert {first.track.id, *first.twin_ids} == set(ids)
+    for match in (events[-1].match, recognize(index, episode(number), RATE).match):
+        assert (match.track.id, match.twin_ids) == (ids[number], frozenset())
 
 
 def test_only_the_same_recording_is_a_twin(index):

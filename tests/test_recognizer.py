@@ -291,6 +291,24 @@ def test_channels_are_mixed(index):
     assert listen(index, np.stack([left, right], axis=1))[-1].match.track.id == 6
 
 
+@pytest.mark.parametrize("left_over", [0.0, 0.02])
+def test_channels_that_cancel_each_other_are_heard(index, left_over):
+    """As through a cable of wrong polarity; nothing of the music, or hardly anything, is left in the mean."""
+    left = clip(5, 4, 8)
+    events = listen(index, np.stack([left, (left_over - 1) * left], axis=1))
+    assert claims(events) == [("match", 6)]
+    assert events[-1].match.offset == pytest.approx(4, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [1, 7, 997])
+def test_any_split_of_channels_that_cancel_each_other_gives_the_same_peaks(size):
+    left = music(2, rate=LOW_RATE)[: 2 * LOW_RATE]
+    pcm = np.stack([left, -left], axis=1)
+    whole, pieces = fingerprint(pcm, LOW_RATE), fingerprint(pcm, LOW_RATE, size)
+    assert len(whole[0])
+    assert [part.tobytes() for part in whole] == [part.tobytes() for part in pieces]
+
+
 def test_noise_and_a_room_are_heard_through(index):
     heard = add_noise(room(clip(7, 6, 10), RATE), 3.0)
     match = listen(index, heard)[-1].match

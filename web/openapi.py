@@ -99,7 +99,8 @@ SCHEMAS: Json = {
     ),
     "Guess": _object(
         track=_ref("Track"),
-        twins=_list("Track", "Other tracks that hold the same recording."),
+        twins=_list("Track", "Other tracks that hold the same recording, or the stretch of it that was heard; the first of them."),
+        twins_total=_count("How many of these tracks are known."),
         confidence=_number("The probability that this recording is what is heard.", **SHARE),
         bits=_number("Evidence: -log2 of the chance that the best of all wrong candidates looks this good."),
         position=_number("Seconds into the track at the end of what was heard: offset + speed * duration."),

@@ -93,7 +93,7 @@ const wordsOf = ({ track, confidence }) => ({
 });
 
 const changesOf = ({ speed, pitch_cents }) => [speedFact(speed), pitchFact(pitch_cents)].filter(Boolean);
-const factsOf = (guess) => [...changesOf(guess), guess.twins.length ? text.twins(guess.twins.length) : null].filter(Boolean);
+const factsOf = (guess) => [...changesOf(guess), guess.twins_total ? text.twins(guess.twins_total) : null].filter(Boolean);
 
 function show(list, facts) {
   if (facts.join() === [...list.children].map((item) => item.textContent).join()) return;

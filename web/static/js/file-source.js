@@ -1,5 +1,6 @@
 // A file as blocks of s16le: decoded by the browser, and sent as fast as the server takes it.
 import { SAMPLE_SCALE } from "./microphone.js";
+import { Mixer } from "./mixer.js";
 
 const SAMPLE_RATE = 16_000; // Hz: music is recognised by what is below 5 kHz
 const BLOCK_SAMPLES = 2048; // 128 ms
@@ -19,6 +20,7 @@ export class FileSource {
     this.sampleRate = SAMPLE_RATE;
     this.duration = sound.duration;
     this.channels = Array.from({ length: sound.numberOfChannels }, (_, channel) => sound.getChannelData(channel));
+    this.mixer = new Mixer(sound.numberOfChannels);
     this.handlers = handlers;
     this.hints = [];
   }
@@ -37,14 +39,13 @@ export class FileSource {
   }
 
   block(start) {
-    const length = Math.min(BLOCK_SAMPLES, this.channels[0].length - start);
+    const mixed = this.mixer.mix(this.channels.map((channel) => channel.subarray(start, start + BLOCK_SAMPLES)));
+    const { length } = mixed;
     const samples = new Int16Array(length);
     let peak = 0;
     let energy = 0;
     for (let i = 0; i < length; i += 1) {
-      let sum = 0;
-      for (const channel of this.channels) sum += channel[start + i];
-      const sample = Math.max(-1, Math.min(1, sum / this.channels.length));
+      const sample = Math.max(-1, Math.min(1, mixed[i]));
       samples[i] = Math.round(sample * SAMPLE_SCALE);
       peak = Math.max(peak, Math.abs(sample));
       energy += sample * sample;

@@ -60,7 +60,7 @@ export class Microphone {
     const blockSamples = Math.round(BLOCK_SECONDS * this.sampleRate);
     await this.context.audioWorklet.addModule(new URL("./pump-worklet.js", import.meta.url)).catch(() => { throw new Offline(); });
     const node = new AudioWorkletNode(this.context, "pump", {
-      numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+      numberOfInputs: 1, numberOfOutputs: 0, channelCountMode: "max", // all channels: the browser's own mix may cancel them
       processorOptions: { blockSamples },
     });
     const seconds = blockSamples / this.sampleRate;
@@ -91,7 +91,7 @@ function checkSupport() {
 }
 
 function openDevice(deviceId) {
-  const audio = { ...AS_HEARD, channelCount: 1 };
+  const audio = { ...AS_HEARD, channelCount: 2 }; // one would be mixed by the browser, and of wrong polarity be silence
   if (deviceId) audio.deviceId = { exact: deviceId };
   return navigator.mediaDevices.getUserMedia({ audio });
 }

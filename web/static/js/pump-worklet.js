@@ -1,4 +1,6 @@
-// Gathers the microphone's samples into blocks of s16le, with each block's level.
+// Gathers the microphone's samples, mixed to one channel, into blocks of s16le, with each block's level.
+import { Mixer } from "./mixer.js";
+
 const FULL_SCALE = 32767;
 
 class Pump extends AudioWorkletProcessor {
@@ -16,7 +18,11 @@ class Pump extends AudioWorkletProcessor {
   }
 
   process([input]) {
-    const samples = input[0] ?? []; // no channel: the source is gone or not there yet
+    if (this.channels !== input.length) { // a source may change them on its way
+      this.channels = input.length;
+      this.mixer = new Mixer(input.length);
+    }
+    const samples = input.length ? this.mixer.mix(input) : []; // no channel: the source is gone or not there yet
     for (let from = 0; from < samples.length;) from += this.take(samples, from);
     return true;
   }
