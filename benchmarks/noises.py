@@ -62,6 +62,23 @@ def pink(n: int, rng: Random) -> Sound:
     return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), n).astype(np.float32)
 
 
+def brown(n: int, rng: Random) -> Sound:
+    """Noise whose power falls by 6 dB an octave, as wind and traffic."""
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    return np.fft.irfft(spectrum / np.maximum(np.arange(len(spectrum)), 1), n).astype(np.float32)
+
+
+def applause(n: int, rng: Random) -> Sound:
+    """From a few to many hands: claps, each a short burst that rings between 600 and 2,500 Hz, and the murmur of a hall."""
+    out = np.zeros(n + SAMPLE_RATE)
+    for start in rng.integers(n, size=int(n / SAMPLE_RATE * rng.uniform(8, 150))):
+        length = int(SAMPLE_RATE * rng.uniform(0.004, 0.02))
+        burst = rng.standard_normal(length) * np.exp(-4 * np.arange(length) / length)
+        clap = _resonator(burst, rng.uniform(600, 2500), rng.uniform(600, 1500))
+        out[start : start + length] += clap / (np.abs(clap).max() + 1e-9) * rng.uniform(0.1, 1)
+    return mix(out[:n].astype(np.float32), pink(n, rng), 25.0).astype(np.float32)
+
+
 def hum(n: int, rng: Random, mains: float = 50.0, harmonics: int = 24) -> Sound:
     """Mains hum with its overtones, and a little noise."""
     t = np.arange(n) / SAMPLE_RATE

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from cli.said import REMARKABLE_CENTS, REMARKABLE_SPEED, Record, clock, guess_text, name_of, result
+from cli.said import REMARKABLE_CENTS, REMARKABLE_SPEED, Record, clock, guess_text, name_of, no_match
 
 WORTH_SAYING = 0.1  # confidence; a guess below it is chance
 SETTLED_GUESSES = 4  # in a row that have to agree about the speed
@@ -38,7 +38,7 @@ class News:
             case "guesses":
                 return self._guesses(event["guesses"])
             case "end":
-                return "end", result(event["match"], event["guesses"], "position")
+                return "end", guess_text(event["match"], "position") if event["match"] else no_match(event, "position")
         return None
 
     def _guesses(self, guesses: list[Record]) -> tuple[str, str] | None:

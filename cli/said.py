@@ -16,6 +16,8 @@ MOST_KINDS = 8  # that are named of what was left out
 Record = dict[str, Any]  # what --json prints: one object a line
 REMARKABLE_SPEED, REMARKABLE_CENTS = 0.005, 10.0  # from which on a speed (a ratio) or a pitch is mentioned
 
+WHOLE_SECONDS = 1.0  # of a file, at either end, in which a match may go unheard and still be all of it
+
 
 def say(as_json: bool, record: Record, line: str) -> None:
     print(json.dumps(record) if as_json else printable(line), flush=True)
@@ -66,24 +68,40 @@ def _percent(confidence: float) -> str:
 
 
 def answer_line(answer: Record) -> str:
-    """`song.wav  ->  Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`"""
+    """`song.wav  ->  Title - Artist  at 1:23, from 0:10 to 3:05  (99.9 %, 45 bits); 2 other tracks are heard in it`"""
     if answer["error"]:
         return str(answer["error"])
-    return f"{answer['query']}  ->  {result(answer['match'], answer['guesses'], 'offset')}"
+    match = answer["match"]
+    if match is None:
+        return f"{answer['query']}  ->  {no_match(answer, 'offset')}"
+    start, end = answer["from"], answer["to"]
+    place = clock(max(0.0, match["offset"] + match["speed"] * start))
+    part = f", from {clock(start)} to {clock(end)}" if start > WHOLE_SECONDS or answer["duration"] - end > WHOLE_SECONDS else ""
+    others = answer["others"]
+    rest = f"; {others} other track{'s are' if others > 1 else ' is'} heard in it" if others else ""
+    return f"{answer['query']}  ->  {_guess_text(match, place + part)}{rest}"
 
 
-def result(match: Record | None, guesses: list[Record], where: str) -> str:
-    """Return what was claimed; else what came closest. `where` is the guess's time to name: its offset or its position."""
-    if match:
-        return guess_text(match, where)
-    return f"no match  (closest: {guess_text(guesses[0], where)})" if guesses else "no match"
+def no_match(answer: Record, where: str) -> str:
+    """Return why nothing was claimed, and what came closest. `where` is the guess's time to name: its offset or its position."""
+    if answer.get("tracks") == 0:  # older servers do not say
+        return "the library is empty: add music with `earprint add`"
+    if answer.get("heard") == "silence":
+        return "no match: it is silent"
+    reason = "no match" if answer.get("heard", "music") == "music" else "no match: no music is heard in it"
+    guesses = answer["guesses"]
+    return f"{reason}  (closest: {guess_text(guesses[0], where)})" if guesses else reason
 
 
 def guess_text(guess: Record, where: str, *, settled: bool = True) -> str:
     """Return `Title - Artist  at 1:23  (99.9 %, 45 bits, +2.0 % speed)`. settled: whether speed and pitch are known well enough to say."""
+    return _guess_text(guess, clock(guess[where]), settled=settled)
+
+
+def _guess_text(guess: Record, place: str, *, settled: bool = True) -> str:
     facts = [_percent(guess["confidence"]), f"{guess['bits']:.0f} bits"]
     if settled and abs(guess["speed"] - 1) >= REMARKABLE_SPEED:
         facts.append(f"{100 * (guess['speed'] - 1):+.1f} % speed")
     if settled and abs(guess["pitch_cents"]) >= REMARKABLE_CENTS:
         facts.append(f"{guess['pitch_cents']:+.0f} cents")
-    return f"{name_of(guess['track'])}  at {clock(guess[where])}  ({', '.join(facts)})"
+    return f"{name_of(guess['track'])}  at {place}  ({', '.join(facts)})"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.ingest import Analysis
     from core.library import Added, Library
 
+UNANSWERED = ("absent", "duration", "from", "to", "others", "heard", "tracks")  # of a file that cannot be read: null
 STATUSES = ("added", "updated", "known", "failed")  # in the order of the summary
 
 
@@ -162,7 +163,7 @@ def _answer(index: "Index", analysis: "Analysis | EarprintError", effort: float 
     from stream.recognizer import FILE_EFFORT
 
     if isinstance(analysis, EarprintError):
-        return {"match": None, "guesses": [], "absent": None, "duration": None, "error": str(analysis)}
+        return {"match": None, "guesses": [], **dict.fromkeys(UNANSWERED), "error": str(analysis)}
     return identify(index, analysis, effort or FILE_EFFORT).to_json() | {"error": None}
 
 

@@ -7,7 +7,7 @@ deviation under chance; it is looked for over small changes of place, speed and 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from heapq import nlargest
 from typing import Any
@@ -41,6 +41,7 @@ ODD_COST = 1.0  # and more from one whose pitch has nothing to do with its speed
 PLAIN_SPEED = 0.012  # up to which a speed counts as the reference's
 PLAIN_CENTS = 25.0
 PAST_SHARE = 0.4  # of the fit expected of the last seconds that a candidate which still plays has at least, give or take
+HEARD_SHARE = 0.25  # of a candidate's mean presence, that a stretch in which it is heard has at least; talk over it leaves more
 RIVALS = 5  # wrong candidates that the best is compared with
 RIVAL_FIT = 3.0  # that a rival has at least: what chance does where the library is small
 TAIL_START = 0.09  # of the lead of the best wrong candidate: P(lead > x) = exp(-(x - start) / scale), fitted on wrong tracks
@@ -83,6 +84,12 @@ class Guess:
     speed: float  # heard tempo / reference tempo
     pitch_cents: float  # heard pitch against the reference
     twin_ids: frozenset[int] = frozenset()  # the ids of all twins that are known
+    first_heard: float = 0.0  # seconds into the sound: since when it is heard, as far as what is judged goes back,
+    last_heard: float = 0.0  # and until when; of the best guess only
+
+    def at(self, elapsed: float) -> "Guess":
+        """The same with the position that the track has when `elapsed` seconds were heard."""
+        return replace(self, position=self.offset + self.speed * elapsed)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -109,7 +116,7 @@ def judge(
     out = np.zeros(len(candidates), JUDGED)
     frame, band = _laid_out(candidates, cells, edges, params)
     all_of_them = np.arange(len(candidates))
-    heard = (frame, band, edges, candidates["speed"], field.by_band, field.end - now, windows, field.variance)
+    heard = (frame, band, edges, candidates["speed"], field.by_band, field.sounding, field.end - now, windows, field.variance)
     found = _coarse(all_of_them, *heard, QUICK_SPEEDS, QUICK_STEP)
     best = np.argsort(-found[:, 0], kind="stable")[:CLOSE_LOOKS]
     found[best] = _coarse(best, *heard, CLOSE_SPEEDS, CLOSE_STEP)
@@ -148,6 +155,25 @@ def refine(judged: Any, peaks: Peaks, field: Field, now: int, window: int, param
         judged["pitch"] = pitch + cents[k]
 
 
+def heard_span(candidate: Any, cells: Cells, field: Field, now: int, params: Params) -> tuple[int, int]:
+    """The query frames in which a JUDGED row is heard, (first, last + 1); (now, now) where it is nowhere.
+
+    That is the stretch with the largest sum of presence over its peaks, each less a share of their mean; frames without sound cost nothing.
+    cells: u32 [k] of its track around the field.
+    """
+    row = np.rint(((cells >> np.uint32(8)) - candidate["place"]) / candidate["speed"]).astype(np.int64) + now - field.first
+    band = np.rint(heard_bands(params, float(candidate["pitch"]))[cells & np.uint32(255)]).astype(np.int64)
+    inside = (row >= 0) & (row < now - field.first) & (band >= 0) & (band < params.n_mels)
+    presence = field.presence[row[inside], band[inside]]
+    if presence.sum() <= 0:
+        return now, now
+    total = np.concatenate([[0.0], np.cumsum(presence - HEARD_SHARE * presence.mean() * (presence != 0))])
+    last = int(np.argmax(total))
+    first = int(np.argmin(total[: last + 1]))
+    rows = row[inside] + field.first
+    return (int(rows[first]), int(rows[last - 1]) + 1) if first < last else (now, now)
+
+
 def lead_bits(fit: float, rivals: Iterable[float]) -> float:
     """-log2 of the chance that the best of all wrong candidates leads its rivals as this one does.
 
@@ -177,33 +203,38 @@ def same_recording(peaks: Peaks, other: Peaks, shift: float) -> bool:
 
 
 def same_recordings(
-    cells: Cells, others: Cells, edges: NDArray[np.int64], shifts: NDArray[Any], share: float = TWIN_SHARE
+    cells: Cells, others: Cells, edges: NDArray[np.int64], shifts: NDArray[Any], share: float = TWIN_SHARE, steps: Sequence[int] = (0,)
 ) -> NDArray[np.bool_]:
     """The same for many others at once: bool [n].
 
     cells, others: u32 [k]; edges: the number of each other's first cell, int64 [n + 1]; shifts: frames, [n]; share: of the cells that is
-    asked for.
+    asked for; steps: frames by which a shift may be off, tried one by one.
     """
-    return np.asarray(_shares_found(cells, others, edges, np.rint(shifts).astype(np.int64)) >= share)
+    found = np.zeros(len(shifts), bool)
+    for step in steps:
+        _find_same(cells, others, edges, np.rint(shifts).astype(np.int64) + step, share, found)
+    return found
 
 
 @njit(cache=True, nogil=True)
-def _shares_found(cells, others, edges, shifts):  # type: ignore[no-untyped-def]
-    """The share of the cells beside which each other has one: float64 [n]; 0 of no cells."""
-    out = np.zeros(len(shifts))
+def _find_same(cells, others, edges, shifts, share, found):  # type: ignore[no-untyped-def]
+    """Sets `found` for each other, where it is not set yet, of which a cell lies beside at least this share of the cells."""
     for k in range(len(shifts)):
+        if found[k]:
+            continue
         at = np.full(2 * TWIN_REACH + 1, edges[k])  # the first of the others not below each row of what is looked for: cells ascend
+        count = 0
         for i in range(len(cells)):
             frame, band = np.int64(cells[i] >> np.uint32(8)) + shifts[k], np.int64(cells[i] & np.uint32(255))
             low, high = max(band - TWIN_REACH, 0), min(band + TWIN_REACH, 255)
-            found = False
+            is_near = False
             for near in range(2 * TWIN_REACH + 1):
                 row = (frame + near - TWIN_REACH) << 8
                 while at[near] < edges[k + 1] and np.int64(others[at[near]]) < row + low:
                     at[near] += 1
-                found |= at[near] < edges[k + 1] and np.int64(others[at[near]]) <= row + high
-            out[k] += found
-    return out / max(len(cells), 1)
+                is_near |= at[near] < edges[k + 1] and np.int64(others[at[near]]) <= row + high
+            count += is_near
+        found[k] = len(cells) > 0 and count >= share * len(cells)
 
 
 def _laid_out(
@@ -242,11 +273,12 @@ def _lay_out(cells, edges, places, which, heard):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, variance, speeds, step):  # type: ignore[no-untyped-def]
+def _coarse(which, frame, band, edges, own_speeds, by_band, sounding, ahead, windows, variance, speeds, step):  # type: ignore[no-untyped-def]
     """For each candidate in `which` the best (fit, peaks, offset, speed ratio, shift) over the speeds, the windows, and shifts of some
     frames and of a band, and there the (fit, peaks) of the shortest window: float64 [n, 7].
 
-    frame: track frames after the candidate's place, ascending; band: as heard; ahead: frames of the field that lie after `now`.
+    frame: track frames after the candidate's place, ascending; band: as heard; sounding: whether there is sound in each frame: without
+    sound no peak is missing; ahead: frames of the field that lie after `now`.
     """
     bands, frames = by_band.shape[0], by_band.shape[1] - 2 * REACH
     out = np.zeros((len(which), 7), np.float64)
@@ -278,7 +310,7 @@ def _coarse(which, frame, band, edges, own_speeds, by_band, ahead, windows, vari
                 if t < 0 or w == len(windows):
                     break
                 b = band[i]
-                if t < frames and b >= 1 and b < bands - 1:
+                if t < frames and sounding[t] and b >= 1 and b < bands - 1:
                     for shift in range(SHIFTS):
                         beside = by_band[b - SHIFTS // 2 + shift, t : t + OFFSETS]
                         for offset in range(0, OFFSETS, step):

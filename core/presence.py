@@ -100,6 +100,11 @@ class Field:
         return self.first + len(self.presence)
 
     @cached_property
+    def sounding(self) -> NDArray[np.bool_]:
+        """Whether there is sound in each frame: bool [t]."""
+        return np.asarray(self.presence.any(axis=1))
+
+    @cached_property
     def by_band(self) -> NDArray[np.float32]:
         """The presence with bands as rows, and `REACH` frames of nothing at either end: float32 [n_mels, t + 2 * REACH]."""
         frames, bands = self.presence.shape

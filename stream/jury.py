@@ -1,7 +1,7 @@
 """Candidates and what was heard -> the best tracks, and the bits that speak for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.candidates import Candidates
 from core.constellation import Cells, Peaks
-from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, RIVALS, Judged, confidences, judge, lead_bits, refine, same_recordings
+from core.evidence import CLAIM_CONFIDENCE, EVEN_BITS, RIVALS, Judged, confidences, heard_span, judge, lead_bits, refine, same_recordings
 from core.index import Index
 from core.presence import Field
 from stream.claims import MAX_GUESSES
@@ -26,25 +26,38 @@ FEW_PEAKS = 8  # that say nothing: a chord may be any song's
 BITS_A_PEAK = 0.9  # that each further one can say at most
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_SHARE = 0.45  # of the best one's peaks that a twin has: two codecs may leave as few alike; of other music one in eight is
-TWIN_STEPS = (0.0, -2.0, 2.0)  # frames by which its place, which is not fitted finely, may be off, tried one by one
+TWIN_STEPS = (0, -2, 2, -4, 4)  # frames by which its place, which is not fitted finely, may be off, tried one by one
 TWIN_FIT = 0.5  # of the best candidate's fit that a twin has at least
 REFINE_FIT = 4.5  # of the best candidate from which it is fitted finely
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best candidates, one a recording, JUDGED [n], best first; the bits that speak for each; other tracks that hold the first's;
-    how many candidates of other recordings the first was compared with."""
+    """The best candidates, one a recording, JUDGED [n], best first; the bits that speak for each; those of other tracks that hold the
+    first's; how many candidates of other recordings the first was compared with."""
 
     candidates: Judged
     bits: list[float]
-    twins: list[int]
+    copies: Judged
     rivals: int
 
     @property
     def track(self) -> int | None:
         """The best one's."""
         return int(self.candidates["track"][0]) if len(self.candidates) else None
+
+    @property
+    def twins(self) -> list[int]:
+        """The other tracks that hold the best one's recording."""
+        return [int(track) for track in self.copies["track"]]
+
+    def naming(self, track: int | None) -> "Ranking":
+        """The same with the first one's recording as this track has it, if it does."""
+        others = self.copies["track"] != track
+        if others.all():
+            return self
+        candidates = np.concatenate([self.copies[~others], self.candidates[1:]])
+        return replace(self, candidates=candidates, copies=np.concatenate([self.candidates[:1], self.copies[others]]))
 
     def is_sure(self, spare: float = 0.0) -> bool:
         """Whether the best could be claimed with so many bits fewer."""
@@ -82,13 +95,13 @@ class Jury:
             firsts.setdefault(rows[i][1], i)
         best = judged[list(firsts.values())]
         is_twin = self._twins(best, extra_bits, heard)
-        twins, best = best["track"][is_twin].tolist(), best[~is_twin]
+        copies, best = best[is_twin], best[~is_twin]
         rivals, best = len(best) - 1, best[:MAX_GUESSES]
-        own, bits = set(twins), []
+        own, bits = set(copies["track"].tolist()), []
         for track, fit, peaks in zip(*(best[name].tolist() for name in ("track", "fit", "peaks")), strict=True):
             wrong = (rows[i][0] for i in order if rows[i][1] != track and rows[i][1] not in own)
             bits.append(min(lead_bits(fit, [*islice(wrong, RIVALS), *chance]), BITS_A_PEAK * (peaks - FEW_PEAKS)) - extra_bits)
-        return Ranking(best, bits, twins, rivals)
+        return Ranking(best, bits, copies, rivals)
 
     def _twins(self, best: Judged, extra_bits: float, heard: int) -> NDArray[np.bool_]:
         """Whether each candidate holds, where it fits, the same recording as the first: bool [n]. None where that would not matter: even
@@ -100,13 +113,18 @@ class Jury:
             out[1:close] = self.copies(best[0], best[1:close], heard)
         return out
 
+    def heard_span(self, candidate: Any, field: Field, now: int) -> tuple[int, int]:
+        """The frames in which a candidate is heard, (first, last + 1)."""
+        cells, _ = self._cells(np.atleast_1d(candidate), now - field.first)
+        return heard_span(candidate, cells, field, now, self._index.params)
+
     def copies(self, best: Any, others: Candidates | Judged, heard: int) -> NDArray[np.bool_]:
         """Which of the others hold, where they are, the same recording as the best for the last `heard` frames: bool [n]."""
         heard = max(heard, self.short_window)  # less may be alike by chance
         mine, _ = self._cells(np.atleast_1d(best), heard)
         cells, edges = self._cells(others, heard)
         shift = others["place"] - best["place"] - (others["speed"] - best["speed"]) * heard / 2  # in the middle
-        return np.asarray(np.any([same_recordings(mine, cells, edges, shift + step, TWIN_SHARE) for step in TWIN_STEPS], axis=0))
+        return same_recordings(mine, cells, edges, shift, TWIN_SHARE, TWIN_STEPS)
 
     def _cells(self, candidates: Candidates | Judged, window: int) -> tuple[Cells, NDArray[np.int64]]:
         """The cells of each one's track in the last `window` frames, in one row, and the number of each one's first."""

@@ -18,12 +18,13 @@ from core.constellation import Levels, Peaks
 from core.errors import MissingError
 from core.evidence import RIVALS, WARP_COST, Guess, Judged
 from core.index import Index, Track
+from core.kinds import Kinds
 from core.nominator import VOTING_FRAMES
 from core.presence import Field, Heard
 from core.warps import DECOYS, PLAIN, WARPS, Warp
-from stream.claims import Claims, shared
+from stream.claims import Claims, Play, shared
 from stream.events import End, Guesses, Lost, Match
-from stream.jury import Jury, Ranking, best_now, distinct
+from stream.jury import REFINE_FIT, SAME_LINE, Jury, Ranking, best_now, distinct
 from stream.search import BUDGET, SPARING_BUDGET, Search
 from stream.sight import Seen, Sight
 
@@ -76,7 +77,7 @@ Event = Guesses | Match | Lost | End | Seen
 class Matcher:
     """Feed it peaks and levels as a `Fingerprinter` gives them out, then `finish`.
 
-    State: the search; the levels of the last seconds; the candidates under watch; what is claimed.
+    State: the search; the levels of the last seconds, and what kind of sound they are; the candidates under watch; what is claimed.
     """
 
     def __init__(
@@ -91,8 +92,9 @@ class Matcher:
         self._look, self._warps, self._effort = look, warps, effort
         self._sight = sight
         self._search, self._jury = Search(index), Jury(index)
-        self._claims = Claims(self.params.frame_seconds, self._jury.window)
+        self._claims = Claims(self.params.frame_seconds, self._jury.window, look)
         self._heard = Heard(self.params.n_mels)
+        self._kinds = Kinds(self.params.n_mels)
         self._watched = np.zeros(0, CANDIDATE)
         self._now = 0  # frames looked at
         self._told = 0  # frame of the last report
@@ -127,12 +129,13 @@ class Matcher:
 
     def _next_look(self) -> int:
         unchanged = (self._now - self._claims.changed) * self.params.frame_seconds
-        pace = next(times for seconds, times in PACES if unchanged < seconds)
+        pace = 1 if self._claims.is_fading else next(times for seconds, times in PACES if unchanged < seconds)
         return max(self._now + max(self._look, pace * LIVE_LOOK, self._apart), self._told + 1)  # never back, when it waits no longer
 
     def _again(self, now: int) -> list[Event]:
         """The last report, a little later."""
-        self.guesses = tuple(replace(g, position=g.offset + g.speed * self._elapsed(now)) for g in self.guesses)
+        later = (guess.at(self._elapsed(now)) for guess in self.guesses)
+        self.guesses = tuple(guess for guess in later if not self._claims.has_ended(guess))
         return self._tell(now)
 
     def finish(self, peaks: Peaks, levels: Levels, upto: int, duration: float) -> list[Event]:
@@ -141,7 +144,15 @@ class Matcher:
         events = self.feed(peaks, levels, upto)
         if upto > self._now:
             events += self._look_at(upto, self._claims.last_allowance(upto), len(WARPS), self._effort)
-        return [*events, self._claims.end(duration)]
+        return [*events, self._in_all(self._claims.end(duration))]
+
+    def whole(self) -> tuple[Play | None, int, End]:
+        """What a file was, after `finish`: the play that names it, how many other tracks were heard, and the end that says so."""
+        play, others, end = self._claims.whole(self._duration)
+        return play, others, self._in_all(end)
+
+    def _in_all(self, end: End) -> End:
+        return replace(end, heard=self._kinds.mostly, tracks=self.index.count())
 
     # One look
 
@@ -154,7 +165,7 @@ class Matcher:
         watched = self._watched.copy()
         watched["place"] += watched["speed"] * (now - before)
         look = Look(now, field, extra_bits, warps, effort)
-        return self._report(now, self._guess(self._best(look, *self._found(look, watched)), now))
+        return self._report(now, self._guess(self._best(look, *self._found(look, watched)), look))
 
     def _found(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Judge the candidates under watch and those nominated: by plain hits, then by warped ones, then by all that may be read. Stop
@@ -177,22 +188,31 @@ class Matcher:
         if self._is_doubtful(look, best):
             best = self._jury.rank(judged, look.extra_bits, look.heard, self._decoy_fits(look))
         self._watch(judged, best)
-        return replace(best, twins=self._all_twins(look, best))
+        if self._claims.now is not None and not (self._is_claimed(best) and best.is_sure()):
+            self._follow(self._claims.now, judged, look)
+        return best.naming(self._claims.now.track.id if self._claims.now else None)
 
     def _all_twins(self, look: Look, best: Ranking) -> list[int]:
-        """The tracks that hold the best one's recording, also those that were no candidates at this look: those of the last look for which
-        others were looked for, and where there were many, those that the hits nominate besides."""
-        if best.track is None:
-            return []
-        if self._searched < look.now and best.track in self._twins:
-            return sorted(self._twins - {best.track})
-        twins = best.twins
-        if len(twins) >= MANY_TWINS:
+        """The other tracks that hold the best one's recording, also those that were no candidates at this look: those of the last look for
+        which others were looked for, and where there were many, those that the hits nominate besides."""
+        first, twins = int(best.candidates["track"][0]), best.twins
+        if self._searched < look.now and first in self._twins:
+            return sorted(self._twins - {first})
+        if len(twins) >= MANY_TWINS:  # the hits may nominate some at one look and others at the next
             more = self._search.deep(look.now, PLAIN, MOST_TWINS, TWIN_EFFORT)
             copies = more["track"][self._jury.copies(best.candidates[0], more, look.heard)].tolist()
-            twins = list(dict.fromkeys([*twins, *(track for track in copies if track != best.track)]))
-        self._twins = frozenset([best.track, *twins] if twins else ())
+            before = sorted(self._twins) if first in self._twins else []
+            twins = [track for track in dict.fromkeys([*twins, *copies, *before]) if track != first]
+        self._twins = frozenset([first, *twins] if twins else ())
         return twins
+
+    def _follow(self, claim: Guess, judged: Judged, look: Look) -> None:
+        """Notes until when what is claimed was heard, where it goes on or went on as it did, though another is the best by now."""
+        seconds = self.params.frame_seconds
+        place = claim.offset / seconds + claim.speed * look.now
+        goes_on = (judged["track"] == claim.track.id) & (np.abs(judged["place"] - place) < SAME_LINE) & (judged["fit"] >= REFINE_FIT)
+        for row in judged[goes_on][:1]:
+            self._claims.follow(self._jury.heard_span(row, look.field, look.now)[1] * seconds)
 
     def _is_claimed(self, best: Ranking) -> bool:
         """Whether the best one's recording is claimed, by whichever of its tracks."""
@@ -200,7 +220,7 @@ class Matcher:
 
     def _plain(self, look: Look, watched: Candidates) -> tuple[Judged, Ranking]:
         """Judge the candidates under watch, and nominees of the plain look-up unless the claim goes on and the last search is recent."""
-        if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE:
+        if self._claims.now is not None and look.now - self._searched < SEARCH_PAUSE and not self._claims.is_fading:
             judged, best = self._ranked(look, watched[:FOLLOWED])
             if self._is_claimed(best) and best.is_sure(SPARE_BITS):
                 return judged, best
@@ -264,13 +284,15 @@ class Matcher:
     def _field(self, now: int) -> Field | None:
         """Of the levels up to those that the last peak needed to be decided: no more, however much is here already."""
         end = min(now + self.params.peak_ahead + self.params.rank_ahead, self._heard.first + len(self._heard.levels))
+        self._kinds.feed(self._heard.levels[self._kinds.upto - self._heard.first : max(end - self._heard.first, 0)])
         return self._heard.field(end) if end > self._heard.first else None
 
     def _watch(self, judged: Judged, ranking: Ranking) -> None:
         """Keeps the best, of different tracks and recordings: many copies would leave no room for rivals."""
         order = distinct(judged[np.argsort(-judged["fit"], kind="stable")])
         is_twin = np.isin(order["track"], ranking.twins)
-        few = (_turn_of_its_kind(order["track"]) < WATCHED_A_TRACK) & (~is_twin | (np.cumsum(is_twin) <= WATCHED_TWINS))
+        is_claimed = order["track"] == (self._claims.now.track.id if self._claims.now else None)
+        few = (_turn_of_its_kind(order["track"]) < WATCHED_A_TRACK) & (~is_twin | is_claimed | (np.cumsum(is_twin) <= WATCHED_TWINS))
         best = order[few][:WATCHED]
         self._watched = np.zeros(len(best), CANDIDATE)
         for name in ("track", "place", "speed", "pitch"):
@@ -278,35 +300,35 @@ class Matcher:
 
     # Answers
 
-    def _guess(self, best: Ranking, now: int) -> tuple[Guess, ...]:
-        """One guess a recording, best first."""
-        guesses = []
-        for i, (candidate, bits) in enumerate(zip(best.candidates, best.bits, strict=True)):
-            tracks, others = self._named([int(candidate["track"]), *(best.twins if i == 0 else [])])
-            if tracks:
-                guesses.append(replace(self._describe(tracks[0], candidate, bits, now), twins=tuple(tracks[1:]), twin_ids=others))
-        return shared(guesses)
+    def _guess(self, best: Ranking, look: Look) -> tuple[Guess, ...]:
+        """One guess a recording, best first, without those whose track has ended."""
+        guesses = [self._describe(candidate, bits, look.now) for candidate, bits in zip(best.candidates, best.bits, strict=True)]
+        if guesses and guesses[0] is not None:
+            guesses[0] = self._in_full(guesses[0], best, look)
+        return shared([guess for guess in guesses if guess is not None])
 
-    def _named(self, ids: Sequence[int]) -> tuple[list[Track], frozenset[int]]:
-        """Tracks that hold one recording, some of them, first the one that is named; and the ids of all others. The one that is claimed is
-        named, if there is a claim: a name does not change while it plays."""
-        tracks: list[Track] = []
-        others = set(ids)
-        for track_id in sorted(ids, key=lambda track_id: not self._claims.is_for(track_id)):
-            track = self._track(track_id)
-            if track is None or not tracks:
-                others.discard(track_id)
-            if track is not None:
-                tracks.append(track)
-            if len(tracks) > LISTED_TWINS:
-                break
-        return tracks, frozenset(others)
-
-    def _describe(self, track: Track, candidate: Any, bits: float, now: int) -> Guess:
+    def _describe(self, candidate: Any, bits: float, now: int) -> Guess | None:
+        track = self._track(int(candidate["track"]))
         seconds, speed = self.params.frame_seconds, float(candidate["speed"])
         offset = (float(candidate["place"]) - speed * now) * seconds
-        position = offset + speed * self._elapsed(now)
-        return Guess(track, (), 0.0, bits, position, offset, speed, float(candidate["pitch"]))
+        if track is None:
+            return None
+        guess = Guess(track, (), 0.0, bits, 0.0, offset, speed, float(candidate["pitch"])).at(self._elapsed(now))
+        return None if self._claims.has_ended(guess) else guess
+
+    def _in_full(self, guess: Guess, best: Ranking, look: Look) -> Guess:
+        """The first guess with its twins, and with the time for which it is heard."""
+        ids = self._all_twins(look, best)
+        twins = [self._track(track_id) for track_id in ids[:LISTED_TWINS]]
+        gone = {track_id for track_id, track in zip(ids, twins, strict=False) if track is None}
+        first, last = self._jury.heard_span(best.candidates[0], look.field, look.now)
+        return replace(
+            guess,
+            twins=tuple(track for track in twins if track is not None),
+            twin_ids=frozenset(ids) - gone,
+            first_heard=first * self.params.frame_seconds,
+            last_heard=last * self.params.frame_seconds,
+        )
 
     def _track(self, track_id: int) -> Track | None:
         try:
@@ -328,7 +350,7 @@ class Matcher:
     def _tell(self, now: int) -> list[Event]:
         self._told = now
         seen = [self._sight.look(self._search.peaks, now, self._elapsed(now), self.guesses)] if self._sight else []
-        return [*seen, Guesses(self._elapsed(now), self.guesses, self.absent)]
+        return [*seen, Guesses(self._elapsed(now), self.guesses, self.absent, self._kinds.lately)]
 
 
 def _turn_of_its_kind(values: NDArray[np.uint32]) -> NDArray[np.int64]:

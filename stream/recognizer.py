@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from core.evidence import CLAIM_BITS, Guess
 from core.fingerprinter import Fingerprinter
 from core.index import Index
-from stream.events import End
+from core.kinds import SILENCE
+from stream.events import answer_json
 from stream.matcher import Event, Matcher
 from stream.sight import Sight
 
@@ -24,19 +25,29 @@ WARM_FRAMES, WARM_TRACKS = 216, 10  # frames of the question that is asked to lo
 
 @dataclass(frozen=True)
 class Answer:
-    """What a whole recording is. match: the claim, or None; absent: probability that it is not in the library; duration: seconds."""
+    """What a whole recording is. match: the track that is heard longest, or None; absent: probability that it is not in the library;
+    duration: seconds; start, end: seconds of the recording between which the match is heard, None without one; others: how many other
+    tracks were heard in it; heard: what kind of sound most of it was, see core/kinds.py; tracks: how many the library holds."""
 
     match: Guess | None
     guesses: tuple[Guess, ...]
     absent: float
     duration: float
+    start: float | None = None
+    end: float | None = None
+    others: int = 0
+    heard: str = SILENCE
+    tracks: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
             "match": self.match and self.match.to_json(),
-            "guesses": [g.to_json() for g in self.guesses],
-            "absent": round(self.absent, 6),
+            **answer_json(self.guesses, self.absent, self.heard),
             "duration": round(self.duration, 3),
+            "from": None if self.start is None else round(self.start, 3),
+            "to": None if self.end is None else round(self.end, 3),
+            "others": self.others,
+            "tracks": self.tracks,
         }
 
 
@@ -88,14 +99,16 @@ def recognize(index: Index, pcm: NDArray[np.float32], sample_rate: int, effort: 
     """What a whole recording is. pcm: float32 [n] or [n, channels]."""
     f, matcher = Fingerprinter(index.params, sample_rate), Matcher(index, FILE_LOOK, FILE_WARPS, effort=effort)
     matcher.feed(f.feed(pcm), f.levels, f.upto)
-    return _answer(matcher.finish(f.finish(), f.levels, f.upto, len(pcm) / sample_rate))
+    matcher.finish(f.finish(), f.levels, f.upto, len(pcm) / sample_rate)
+    return _answer(matcher)
 
 
 def identify(index: Index, analysis: "Analysis", effort: float = FILE_EFFORT) -> Answer:
     """The same for a file that `core.ingest` has analysed as a query."""
     assert analysis.levels is not None, "an analysis made for a query"
     matcher = Matcher(index, FILE_LOOK, FILE_WARPS, effort=effort)
-    return _answer(matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration))
+    matcher.finish(analysis.peaks, analysis.levels, len(analysis.levels), analysis.duration)
+    return _answer(matcher)
 
 
 def warm(index: Index) -> None:
@@ -109,7 +122,7 @@ def warm(index: Index) -> None:
     Matcher(index, FILE_LOOK, FILE_WARPS).finish(peaks, levels, WARM_FRAMES, WARM_FRAMES * index.params.frame_seconds)
 
 
-def _answer(events: list[Event]) -> Answer:
-    end = events[-1]
-    assert isinstance(end, End)
-    return Answer(end.match, end.guesses, end.absent, end.elapsed)
+def _answer(matcher: Matcher) -> Answer:
+    play, others, end = matcher.whole()
+    start, until = (play.start, play.end) if play else (None, None)
+    return Answer(end.match, end.guesses, end.absent, end.elapsed, start, until, others, end.heard, end.tracks)

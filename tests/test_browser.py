@@ -503,6 +503,41 @@ def test_says_that_music_is_absent_when_it_is_likely(page):
     assert page.evaluate(verdicts, [[7, 1, True], [9, 1, False], [14, 1, False]]) == [0, 0, 1]
 
 
+def test_says_what_is_heard_where_it_is_no_music_and_that_a_library_is_empty(page):
+    """A moment of talk is nothing yet; and talk is not music that the library lacks."""
+    verdicts = """async ([tracks, messages]) => {
+        const { Heard, answerOfFile } = await import("/static/js/heard.js");
+        const heard = new Heard(tracks);
+        const live = messages.map(([elapsed, kind]) => {
+            heard.apply({ type: "guesses", elapsed, guesses: [], absent: 1, heard: kind }, false);
+            return heard.answer.verdict;
+        });
+        const last = { match: null, guesses: [], absent: 1, heard: messages.at(-1)[1], tracks };
+        return [...live, heard.ended(last).verdict, answerOfFile(last).verdict];
+    }"""
+    talk = [[2, "music"], [4, "other"], [7, "other"], [9, "other"]]
+    assert page.evaluate(verdicts, [3, talk]) == ["searching", "searching", "other", "other", "other", "other"]
+    assert page.evaluate(verdicts, [3, [[9, "silence"]]]) == ["silence", "silence", "silence"]
+    assert page.evaluate(verdicts, [3, [[9, "music"]]]) == ["absent", "absent", "absent"]
+    assert page.evaluate(verdicts, [0, talk]) == ["empty"] * 6
+
+
+def test_a_file_of_several_songs_says_which_part_is_named(page):
+    facts = """async () => {
+        const { AnswerView } = await import("/static/js/answer-view.js");
+        const { answerOfFile } = await import("/static/js/heard.js");
+        const track = { id: 1, title: "One", artist: "", album: "", duration: 100 };
+        const match = { track, twins: [], twins_total: 12, confidence: 0.99, offset: -30, speed: 1, pitch_cents: 0 };
+        const [root, others] = [document.createElement("div"), document.createElement("div")];
+        const answer = { match, guesses: [match], absent: 0.01, from: 30, to: 90, others: 2, heard: "music", tracks: 9 };
+        new AnswerView(root, others, {}).show(answerOfFile(answer));
+        return root.textContent;
+    }"""
+    said = page.evaluate(facts)
+    for words in ("12 copies", "from 0:30 to 1:30 of the file", "2 other tracks are heard in the file"):
+        assert words in said
+
+
 def test_a_claim_has_to_be_made_again_after_a_break(page):
     """Counted from what the new session hears first, however long there was no connection."""
     claims = """async () => {

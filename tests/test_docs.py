@@ -41,7 +41,7 @@ def test_close_codes():
 
 
 def test_properties_and_options():
-    internal = {"sha256", "path", "edited", "_", "twin_ids"}
+    internal = {"sha256", "path", "edited", "_", "twin_ids", "first_heard", "last_heard"}
     names = {name for kind in (*Track.__mro__, Guess) for name in getattr(kind, "__annotations__", {})} - internal
     assert {name for name in names if f'"{name}":' not in part("Values")} == set()
     assert all(f"`{sort}`" in part("HTTP") for sort in SORTS)

@@ -6,19 +6,22 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hearing import RATE, SEEDS, claims, clip, fingerprint, known_music, learn, learn_copies, listen, music, silence, white_noise
+from hearing import RATE, SECONDS, SEEDS, claims, clip, fingerprint, known_music, learn, learn_copies, listen, music, silence, white_noise
+from soxr import resample
 
+from benchmarks.noises import SAMPLE_RATE, mix, speech
 from core.constellation import PEAK
 from core.demo import add_noise, room
 from core.hashes import PAIRS
 from core.index import Index
 from core.lookup import lookup
 from core.nominator import VOTING_FRAMES, Nominator, Usage
-from stream import End, Guesses, Match, Matcher, Recognizer, recognize
+from stream import End, Guesses, Lost, Match, Matcher, Recognizer, recognize
 from stream.matcher import LISTED_TWINS, REPORT, SEARCH_PAUSE, SHORT_WAIT
 
 UNKNOWN = 100  # the first of the seeds that no library here holds
 CERTAIN = 0.99  # confidence of a claim
+PAST_END = 0.8  # seconds past a track's end that a place may be at most: until the next look
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,54 @@ def test_what_is_no_longer_playing_is_lost(index, after):
     assert events[-1].match.track.id == 4
 
 
+@pytest.mark.parametrize("after", [silence, white_noise, unknown_music])
+@pytest.mark.parametrize("heard_seconds", [6, 14])
+def test_what_stops_is_lost_within_three_seconds(index, after, heard_seconds):
+    events = listen(index, np.concatenate([clip(3, 2, heard_seconds), after(6)]))
+    (lost,) = [e.elapsed for e in events if isinstance(e, Lost)]
+    assert 0 < lost - heard_seconds < 3
+
+
+@pytest.mark.parametrize("after", [silence, white_noise, unknown_music])
+def test_a_track_is_lost_when_it_has_ended_and_no_place_is_past_its_end(index, after):
+    events = listen(index, np.concatenate([clip(3, SECONDS - 8, 8), after(10)]))
+    assert claims(events) == [("match", 4), ("lost", 4)]
+    (lost,) = [e.elapsed for e in events if isinstance(e, Lost)]
+    assert 0 < lost - 8 < 3
+    assert max(places_of(4, events)) <= SECONDS + PAST_END
+
+
+@pytest.mark.parametrize("after", [silence, white_noise, unknown_music])
+def test_a_jingle_is_claimed_once_and_lost_when_it_is_over(shelf, after):
+    jingle = learn(shelf, "jingle", music(90, 3))
+    events = listen(shelf, np.concatenate([silence(1), music(90, 3), after(14)]))
+    assert claims(events) == [("match", jingle.id), ("lost", jingle.id)]
+    (lost,) = [e.elapsed for e in events if isinstance(e, Lost)]
+    assert 4 < lost < 5.5
+    assert max(places_of(jingle.id, events)) <= jingle.duration + PAST_END
+
+
+def places_of(track, events):
+    """Where in the track all guesses have it, seconds."""
+    return [g.position for e in events if isinstance(e, Guesses) for g in e.guesses if g.track.id == track]
+
+
+def test_a_claim_stands_while_somebody_talks_over_the_music(index):
+    voice = resample(speech(20 * SAMPLE_RATE, np.random.default_rng(1)), SAMPLE_RATE, RATE)
+    pcm = mix(music(5)[: 20 * RATE], voice, 3.0)
+    assert claims(listen(index, pcm)) == [("match", 6)]
+
+
+def test_the_place_is_that_of_the_track_that_is_named(shelf):
+    """Of two copies, one of which begins later."""
+    later = learn(shelf, "later", remastered(music(2)))
+    events = listen(shelf, clip(2, 5, 12))
+    starts = {3: 5.0, later.id: 2.5}
+    for event in events:
+        if isinstance(event, Guesses) and event.elapsed > 4:
+            assert event.guesses[0].offset == pytest.approx(starts[event.guesses[0].track.id], abs=0.2)
+
+
 def test_what_spoke_for_a_lost_claim_is_forgotten(index):
     """Else it would speak again, while something else is heard."""
     peaks, levels = fingerprint(np.concatenate([clip(3, 2, 7), white_noise(18)]))
@@ -120,7 +171,7 @@ def test_what_spoke_for_a_lost_claim_is_forgotten(index):
 
 def test_a_short_gap_loses_nothing(index):
     heard = clip(3, 2, 14).copy()
-    heard[6 * RATE : 8 * RATE] = 0
+    heard[6 * RATE : int(7.3 * RATE)] = 0
     assert claims(listen(index, heard)) == [("match", 4)]
 
 
@@ -494,4 +545,5 @@ def test_what_waits_for_others_is_claimed_all_the_same_and_then_as_ever(index):
 
 
 def test_nothing_heard_has_an_end(index):
-    assert Matcher(index).finish(np.zeros(0, PEAK), np.zeros((0, index.params.n_mels), np.int8), 0, 0.0) == [End(0.0, None, (), 1.0)]
+    nothing = np.zeros(0, PEAK), np.zeros((0, index.params.n_mels), np.int8), 0, 0.0
+    assert Matcher(index).finish(*nothing) == [End(0.0, None, (), 1.0, "silence", len(SEEDS))]

@@ -29,7 +29,7 @@ def test_a_session():
         guesses(8.0, guess(BLUE, 0.999)),
         {"type": "lost", "elapsed": 63.0, "track": 5},
         guesses(64.0, guess(RED, 0.09)),
-        {"type": "end", "elapsed": 70.0, "match": None, "guesses": [guess(RED, 0.09)], "absent": 0.5},
+        {"type": "end", "elapsed": 70.0, "match": None, "guesses": [guess(RED, 0.09)], "absent": 0.5, "heard": "music", "tracks": 9},
     ) == [
         "0:00  ready    1,234 tracks",
         "0:03  guess    Blue - Band  at 0:07  (50.0 %, 9 bits)",

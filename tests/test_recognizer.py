@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hearing import BLOCK, RATE, SECONDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, stretch, white_noise
+from hearing import BLOCK, RATE, SECONDS, SEEDS, claims, clip, fingerprint, known_music, learn, listen, music, silence, stretch, white_noise
 
 from core.constellation import reference
 from core.demo import add_noise, change_speed, room
@@ -240,10 +240,10 @@ def test_the_match_at_the_end_is_certain(transcript, name):
 @every_sound
 def test_events_say_of_which_type_they_are(transcript, name):
     fields = {
-        "guesses": {"elapsed", "guesses", "absent"},
+        "guesses": {"elapsed", "guesses", "absent", "heard"},
         "match": {"elapsed", "guess"},
         "lost": {"elapsed", "track"},
-        "end": {"elapsed", "match", "guesses", "absent"},
+        "end": {"elapsed", "match", "guesses", "absent", "heard", "tracks"},
     }
     for event in transcript(name)[1]:
         sent = event.to_json()
@@ -351,7 +351,8 @@ def test_another_pitch_at_the_same_tempo(index, cents):
 @pytest.mark.parametrize("samples", [0, 1, 100, 800, 3_000])
 def test_too_short_a_sound_has_an_answer(index, samples):
     for pcm in (clip(0, 1, 1)[:samples], silence(1)[:samples]):
-        assert listen(index, pcm)[-1] == End(samples / RATE, None, (), 1.0)
+        end = listen(index, pcm)[-1]
+        assert (end.elapsed, end.match, end.guesses, end.absent, end.tracks) == (samples / RATE, None, (), 1.0, len(SEEDS))
         answer = recognize(index, pcm, RATE)
         assert (answer.match, answer.guesses, answer.absent, answer.duration) == (None, (), 1.0, samples / RATE)
 
@@ -376,7 +377,9 @@ def test_an_empty_library_answers(tmp_path):
     with Index(tmp_path) as nothing:
         events = listen(nothing, clip(0, 3, 5))
         assert answers(events) == [(e.elapsed, (), 1.0) for e in events]
-        assert events[-1] == End(5.0, None, (), 1.0)
+        assert (events[-1].elapsed, events[-1].match, events[-1].tracks) == (5.0, None, 0)
+        answer = recognize(nothing, clip(0, 3, 5), RATE)
+        assert (answer.match, answer.guesses, answer.to_json()["tracks"]) == (None, (), 0)
 
 
 def test_a_library_of_one_track(tmp_path):
@@ -401,7 +404,33 @@ def test_a_file_is_answered_as_a_whole(index):
     assert answer.guesses[0] == answer.match
     assert answer.duration == 10
     assert answer.absent + sum(g.confidence for g in answer.guesses) <= 1 + 1e-9
-    assert answer.to_json().keys() == {"match", "guesses", "absent", "duration"}
+    assert answer.to_json().keys() == {"match", "from", "to", "others", "guesses", "absent", "heard", "tracks", "duration"}
+
+
+FILES = {  # what it is: (its sound, the track, from and to, where in the track it begins, other tracks)
+    "two songs, the first of them longer": (lambda: [clip(1, 2, 16), clip(2, 5, 9)], 2, (0, 16), 2, 1),
+    "a song after noise, from its beginning": (lambda: [white_noise(6), clip(3, 0, 12)], 4, (6, 18), -6, 0),
+    "three songs, the second longest": (lambda: [clip(1, 2, 6), silence(3), clip(4, 0, 18), clip(5, 3, 7)], 5, (9, 27), -9, 2),
+    "a song that comes back": (lambda: [clip(1, 2, 8), clip(2, 5, 10), clip(1, 2, 8)], 2, (18, 26), -16, 1),
+    "a song that ends": (lambda: [clip(3, SECONDS - 6, 6), silence(8)], 4, (0, 6), SECONDS - 6, 0),
+    "a short clip": (lambda: [clip(3, 5, 3)], 4, (0, 3), 5, 0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_of_several_songs_in_a_file_the_one_heard_longest_is_named(index, name):
+    sound, track, times, offset, others = FILES[name]
+    pcm = np.concatenate(sound())
+    answer = recognize(index, pcm, RATE)
+    match = answer.match
+    assert (match.track.id, match.offset, answer.others) == (track, pytest.approx(offset, abs=0.3), others)
+    assert (answer.start, answer.end) == pytest.approx(times, abs=0.6)
+    assert match.position == pytest.approx(match.offset + match.speed * answer.end, abs=1e-3)
+    assert answer.guesses[0] == match
+    assert answer.absent + sum(g.confidence for g in answer.guesses) <= 1 + 1e-9
+    sent = answer.to_json()
+    assert (sent["from"], sent["to"]) == pytest.approx((answer.start, answer.end), abs=1e-3)
+    assert sent["others"] == others
 
 
 def test_a_file_analysed_elsewhere_has_the_same_answer(index):

@@ -306,7 +306,7 @@ def test_demo(client, music, monkeypatch):
 
 def test_predict(client, music):
     answer = client.post("/predict", files={"file": ("query.flac", music[2].read_bytes())}).json()
-    assert answer.keys() == {"match", "guesses", "absent", "duration", "elapsed_ms"}
+    assert answer.keys() == {"match", "from", "to", "others", "guesses", "absent", "heard", "tracks", "duration", "elapsed_ms"}
     assert answer["match"]["track"]["filename"] == music[2].name
     assert answer["guesses"][0]["track"] == answer["match"]["track"]
     assert answer["duration"] == pytest.approx(20, abs=0.1)

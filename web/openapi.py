@@ -77,6 +77,11 @@ ANSWER = {
     "guesses": _list("Guess", "Best first, also those far from a claim.", maxItems=SEVERAL_GUESSES),
     "absent": _number("The probability that the music is not in the library.", **SHARE),
     "duration": _number("Seconds that were heard.", minimum=0),
+    "from": _or_null(_number("", minimum=0), "Seconds of the file at which the match begins; null without one."),
+    "to": _or_null(_number("", minimum=0), "Seconds of the file at which the match ends."),
+    "others": _count("How many other tracks are heard in the file. The match is heard longest."),
+    "heard": _text("What kind of sound most of it is, whether known or not: an estimate.", enum=["music", "other", "silence"]),
+    "tracks": _count("How many tracks the library holds: if none, nothing can be recognised."),
 }
 SCHEMAS: Json = {
     "Track": _more(
@@ -103,7 +108,7 @@ SCHEMAS: Json = {
         twins_total=_count("How many of these tracks are known."),
         confidence=_number("The probability that this recording is what is heard.", **SHARE),
         bits=_number("Evidence: -log2 of the chance that the best of all wrong candidates looks this good."),
-        position=_number("Seconds into the track at the end of what was heard: offset + speed * duration."),
+        position=_number("Seconds into the track at the end of what was heard: offset + speed * `to`, or without a match * `duration`."),
         offset=_number("Seconds into the track at its beginning; below 0 when the music began later."),
         speed=_number("1.04 is 4 % faster than the reference.", exclusiveMinimum=0),
         pitch_cents=_number("100 is a semitone higher than the reference."),

@@ -33,7 +33,7 @@ export class AnswerView {
     this.answer = null;
   }
 
-  showBest({ verdict, best, absent }) {
+  showBest({ verdict, best, absent, its, more }) {
     const words = best ? wordsOf(best) : { title: text.verdict[verdict], artist: "", album: "", percent: "" };
     if (verdict === "absent") words.percent = text.sure(percent(absent));
     fill(this.root, { ...words, verdict: best ? text.verdict[verdict] : "", advice: best ? "" : text.advice[verdict] });
@@ -41,7 +41,7 @@ export class AnswerView {
     this.pictured = best?.track.id;
     part(this.root, "timeline").hidden = !best;
     action(this.root, "play").hidden = !best;
-    show(part(this.root, "facts"), best ? factsOf(best) : []);
+    show(part(this.root, "facts"), best ? [...factsOf(best), ...factsOfFile(its, more)] : []);
   }
 
   showOthers({ verdict, others }) {
@@ -94,6 +94,7 @@ const wordsOf = ({ track, confidence }) => ({
 
 const changesOf = ({ speed, pitch_cents }) => [speedFact(speed), pitchFact(pitch_cents)].filter(Boolean);
 const factsOf = (guess) => [...changesOf(guess), guess.twins_total ? text.twins(guess.twins_total) : null].filter(Boolean);
+const factsOfFile = (its, more) => [its && text.part(clock(its.from), clock(its.to)), more && text.more(more)].filter(Boolean);
 
 function show(list, facts) {
   if (facts.join() === [...list.children].map((item) => item.textContent).join()) return;

@@ -29,8 +29,16 @@ function wordFor(confidence) {
   return confidence >= PERHAPS ? "perhaps" : "faint";
 }
 
-// Of a file that only the server could decode.
-export const answerOfFile = (answer) => ({ ...answerOf(answer, "absent"), absent: answer.absent });
+// Why nothing is named: the library is empty, what is heard is no music, or it is no music of this library.
+function reasonOf({ tracks, heard }) {
+  if (tracks === 0) return "empty";
+  return { music: "absent", silence: "silence" }[heard] ?? "other";
+}
+
+// Of a file that only the server could decode. its: the seconds of the file between which the match is heard; more: other tracks heard in it
+export const answerOfFile = (answer) => ({
+  ...answerOf(answer, reasonOf(answer)), absent: answer.absent, its: answer.match && { from: answer.from, to: answer.to }, more: answer.others,
+});
 
 // A guess moves up only with a clear lead, so that rows do not jump.
 export function stable(before, now) {
@@ -49,7 +57,11 @@ function rise(order, from) {
 
 // One session, message by message.
 export class Heard {
-  constructor() {
+  // tracks: how many the library holds
+  constructor(tracks) {
+    this.tracks = tracks;
+    this.heard = "music"; // what the server takes the sound for: music, other or silence
+    this.musicAt = 0; // elapsed: when it was last music
     this.match = null;
     this.guesses = [];
     this.elapsed = 0;
@@ -63,7 +75,7 @@ export class Heard {
   // A new session of the server, which has heard what came from `base` on, and knows nothing of the claim.
   resumed(base) {
     this.unconfirmedSince = this.match ? base : NaN;
-    this.unclaimedSince = base;
+    this.unclaimedSince = this.musicAt = base;
     this.plays.resumed(base);
   }
 
@@ -73,9 +85,11 @@ export class Heard {
     if (message.type === "guesses") this.listen(message.guesses);
     if (message.type === "match") this.claimed(message.guess);
     if (message.type === "lost" || this.elapsed - this.unconfirmedSince > CONFIRMED_WITHIN) this.claimed(null);
-    if (this.match || silent) this.unclaimedSince = this.elapsed;
+    if (message.heard) this.heard = message.heard;
+    if (this.match || this.heard === "music") this.musicAt = this.elapsed;
+    if (this.match || silent || !this.isMusic) this.unclaimedSince = this.elapsed;
     this.doubt(message.absent ?? this.absentNow);
-    if (this.isAbsent) this.plays.unknown(this.unclaimedSince, this.elapsed);
+    if (this.isAbsent && this.tracks !== 0) this.plays.unknown(this.unclaimedSince, this.elapsed);
     else this.plays.known();
   }
 
@@ -100,11 +114,19 @@ export class Heard {
   }
 
   get unclaimed() { return this.elapsed - this.unclaimedSince; }
-  get answer() { return { ...answerOf(this, this.isAbsent ? "absent" : null), absent: this.absent }; }
+  get isMusic() { return this.elapsed - this.musicAt < TOO_SHORT; } // a pause, or a moment that sounds otherwise, is nothing yet
+  get answer() { return { ...answerOf(this, this.reason), absent: this.absent }; }
+
+  get reason() {
+    if (this.tracks === 0) return "empty";
+    if (!this.isMusic) return reasonOf(this);
+    return this.isAbsent ? "absent" : null;
+  }
 
   // After the end message, which has the whole session's match.
-  ended({ match, guesses, absent }) {
-    const verdict = this.unclaimed < TOO_SHORT ? "none" : "absent";
+  ended({ match, guesses, absent, heard, tracks }) {
+    const reason = reasonOf({ heard, tracks });
+    const verdict = reason === "absent" && this.unclaimed < TOO_SHORT ? "none" : reason;
     if (!this.plays.list.length && match) this.plays.claimed(match, this.elapsed);
     return { ...answerOf({ match: match ?? this.match, guesses: stable(this.guesses, guesses) }, verdict), absent };
   }

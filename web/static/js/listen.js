@@ -128,7 +128,7 @@ export class Listener {
 
   ready(message) {
     this.heard?.resumed(message.base);
-    this.heard ??= new this.Heard();
+    this.heard ??= new this.Heard(message.tracks);
     if (!this.source) return; // stopped meanwhile
     this.to(this.heard.match ? "matched" : "listening", this.heard.match?.track);
     this.view.ready(message, this.source.sampleRate);
