@@ -20,7 +20,7 @@ OFFSET_BIN = 1 << BIN_BITS  # frames that hits are counted in; neighbouring bins
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 21  # powers of two
 MIXER = 0x9E3779B1  # spreads the segments over the buckets
 HIGHEST = 255  # hits of a bucket and its fuller neighbour that are told apart
-SORTED_HITS, SORTED_SHARE = 8_000, 16  # hits of the fullest buckets: about so many, or one of so many if that is more
+SORTED_HITS = 8_000  # of the fullest buckets, at least; more where many buckets are as full
 SAMPLED = 8  # hits, of which one tells how full their buckets are
 
 Block = tuple[int, Hits]
@@ -54,8 +54,7 @@ class Ballot:
         for segment, some in voting:
             _sample(some, segment * MIXER, heights, hits)
         at_least = SAMPLED * np.cumsum(hits[::-1])[::-1]
-        wanted = max(SORTED_HITS, sum(len(some) for _, some in voting) // SORTED_SHARE)
-        least = min(int(np.count_nonzero(at_least > wanted)), HIGHEST)  # the lowest height that no more hits have
+        least = max(int(np.count_nonzero(at_least >= SORTED_HITS)) - 1, 0)  # the greatest height that as many hits have
         found = list(_counted(voting, heights, least))
         votes = np.concatenate([np.zeros(0, np.int32), *(votes for _, _, votes in found)])
         best = np.argsort(-votes, kind="stable")[:count]
