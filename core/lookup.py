@@ -30,6 +30,7 @@ LEAST_CHANCE = -10.0  # log2 of the chance of a true hit below which a run is no
 SAMPLED = 8  # hashes, of which one is looked at to guess what can be afforded
 SCANNED = 8  # postings that are passed over in the time that it takes to read one
 WORTH_STEPS = 8  # steps of worth, by which runs are ordered, an octave
+SLACK = 2 * WORTH_STEPS  # of worth, by which what can be afforded may be guessed wrongly
 WORTHS = 60 * WORTH_STEPS  # of them; the first is the highest
 
 RUN = np.dtype([("hash", "<i4"), ("room", "<i4"), ("cost", "<f4"), ("chance", "<f4"), ("worth", "<i2"), ("move", "i1"), ("reach", "i1")])
@@ -67,7 +68,7 @@ def lookup(segments: Sequence[Segment], questions: Sequence[Question], budget: f
         some.count(SAMPLED, WORTHS - 1)
     guessed, _ = _last_worth(runs, budget / SAMPLED, SAMPLED)
     for some in runs:
-        some.count(1, guessed + WORTH_STEPS)
+        some.count(1, guessed + SLACK)
     last, left = _last_worth(runs, budget)
     for some in runs:
         left = some.choose(last, left)

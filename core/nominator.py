@@ -159,7 +159,7 @@ def _candidates(segments: Segments, lines: Lines, now: int, count: int, warp: Wa
     tracks, starts = np.zeros(len(here), np.int64), np.zeros(len(here), np.int64)
     for number in np.unique(of_segment):
         mine = of_segment == number
-        tracks[mine], starts[mine] = segments[int(number)].line.tracks_at(_on_the_line(here[mine]))
+        tracks[mine], starts[mine] = segments[int(number)].line.tracks_at(_on_the_line(here[mine]) + OFFSET_BIN)
     best = np.flatnonzero(tracks)[:count]
     out = np.zeros(len(best), CANDIDATE)
     out["track"], out["votes"] = tracks[best], votes[best]

@@ -41,7 +41,7 @@ WARPS = (
     *(Warp(1.0, cents) for cents in PITCHES),
 )
 
-DECOYS = tuple(Warp(1.0, cents) for cents in (-700.0, -600.0, -500.0, 500.0, 600.0, 700.0))
+DECOYS = tuple(Warp(1.0, cents) for cents in (-750.0, -700.0, -650.0, -600.0, -550.0, -500.0, 500.0, 550.0, 600.0, 650.0, 700.0, 750.0))
 """Warps under which nothing can be right: what fits under them shows what chance does, where a library is too small to show it."""
 
 
