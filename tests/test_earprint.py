@@ -475,7 +475,8 @@ class TestServe:
             server.stdout.readline()
             server.send_signal(signal.SIGINT)
             _, errors = server.communicate(timeout=PATIENCE)
-        assert errors.decode().splitlines()[0] == "earprint: EARPRINT_PRIVAT is no setting and has no effect; did you mean EARPRINT_PRIVATE?"
+        told = "earprint: EARPRINT_PRIVAT is no setting and has no effect; did you mean EARPRINT_PRIVATE?"
+        assert errors.decode().splitlines()[0] == told
 
     def test_nobody_listens(self, music):
         with socket.create_server(("127.0.0.1", 0)) as free:
