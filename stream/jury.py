@@ -26,6 +26,7 @@ FEW_PEAKS = 8  # that say nothing: a chord may be any song's
 BITS_A_PEAK = 0.9  # that each further one can say at most
 TWIN_FROM = 6.0  # fit of the best from which twins are looked for
 TWIN_SHARE = 0.45  # of the best one's peaks that a twin has: two codecs may leave as few alike; of other music one in eight is
+STILL_SHARE = 0.35  # the same of the last few seconds, which hold fewer peaks
 TWIN_STEPS = (0, -2, 2, -4, 4)  # frames by which its place, which is not fitted finely, may be off, tried one by one
 TWIN_FIT = 0.5  # of the best candidate's fit that a twin has at least
 REFINE_FIT = 4.5  # of the best candidate from which it is fitted finely
@@ -119,12 +120,18 @@ class Jury:
         return heard_span(candidate, cells, field, now, self._index.params)
 
     def copies(self, best: Any, others: Candidates | Judged, heard: int) -> NDArray[np.bool_]:
-        """Which of the others hold, where they are, the same recording as the best for the last `heard` frames: bool [n]."""
-        heard = max(heard, self.short_window)  # less may be alike by chance
-        mine, _ = self._cells(np.atleast_1d(best), heard)
-        cells, edges = self._cells(others, heard)
-        shift = others["place"] - best["place"] - (others["speed"] - best["speed"]) * heard / 2  # in the middle
-        return same_recordings(mine, cells, edges, shift, TWIN_SHARE, TWIN_STEPS)
+        """Which of the others hold, where they are, the same recording as the best: for the last `heard` frames and still: bool [n]."""
+        lately = self._alike(best, others, self.short_window, STILL_SHARE)
+        return lately if heard <= self.short_window else lately & self._alike(best, others, heard, TWIN_SHARE)
+
+    def _alike(self, best: Any, others: Candidates | Judged, window: int, share: float) -> NDArray[np.bool_]:
+        """Which of the others have this share of the best one's peaks in the last `window` frames: bool [n]. All, if it has hardly any."""
+        mine, _ = self._cells(np.atleast_1d(best), window)
+        if len(mine) < FEW_PEAKS:
+            return np.ones(len(others), bool)
+        cells, edges = self._cells(others, window)
+        shift = others["place"] - best["place"] - (others["speed"] - best["speed"]) * window / 2  # in the middle
+        return same_recordings(mine, cells, edges, shift, share, TWIN_STEPS)
 
     def _cells(self, candidates: Candidates | Judged, window: int) -> tuple[Cells, NDArray[np.int64]]:
         """The cells of each one's track in the last `window` frames, in one row, and the number of each one's first."""

@@ -99,7 +99,7 @@ class Matcher:
         self._now = 0  # frames looked at
         self._told = 0  # frame of the last report
         self._searched = 0  # frame of the last look-up
-        self._twins: frozenset[int] = frozenset()  # the tracks of the recording that was the best when others were last looked for
+        self._twins: dict[int, float] = {}  # tracks of the best recording when others were last looked for: frames to one's place
         self._turn = 0  # of the warps
         self._apart = 0  # frames from a look to the next at least, as there are too many listeners
         self._duration = np.inf  # seconds of all sound, once it is known
@@ -193,18 +193,31 @@ class Matcher:
         return best.naming(self._claims.now.track.id if self._claims.now else None)
 
     def _all_twins(self, look: Look, best: Ranking) -> list[int]:
-        """The other tracks that hold the best one's recording, also those that were no candidates at this look: those of the last look for
-        which others were looked for, and where there were many, those that the hits nominate besides."""
-        first, twins = int(best.candidates["track"][0]), best.twins
-        if self._searched < look.now and first in self._twins:
-            return sorted(self._twins - {first})
-        if len(twins) >= MANY_TWINS:  # the hits may nominate some at one look and others at the next
-            more = self._search.deep(look.now, PLAIN, MOST_TWINS, TWIN_EFFORT)
-            copies = more["track"][self._jury.copies(best.candidates[0], more, look.heard)].tolist()
-            before = sorted(self._twins) if first in self._twins else []
-            twins = [track for track in dict.fromkeys([*twins, *copies, *before]) if track != first]
-        self._twins = frozenset([first, *twins] if twins else ())
-        return twins
+        """The other tracks that hold the best one's recording, also those that were no candidates at this look: those that were twins when
+        others were last looked for, if they still are, and where there are many, those that the hits nominate besides."""
+        first = best.candidates[0]
+        track = int(first["track"])
+        if self._searched < look.now and track in self._twins:
+            return sorted(self._twins.keys() - {track})
+        found = [best.copies, self._copies(first, self._twins_before(first), 0)]
+        if sum(map(len, found)) >= MANY_TWINS:
+            found.append(self._copies(first, self._search.deep(look.now, PLAIN, MOST_TWINS, TWIN_EFFORT), look.heard))
+        places = {int(row["track"]): float(row["place"] - first["place"]) for rows in found for row in rows}
+        twins = {other: place for other, place in places.items() if other != track}
+        self._twins = {track: 0.0, **twins} if twins else {}
+        return list(twins)
+
+    def _twins_before(self, first: Any) -> Candidates:
+        """The tracks of the best recording of the last such look, where they are if the first one is one of them."""
+        known = self._twins if int(first["track"]) in self._twins else {}
+        out = np.zeros(len(known), CANDIDATE)
+        out["track"], out["speed"] = list(known), first["speed"]
+        out["place"] = first["place"] + np.array(list(known.values())) - known.get(int(first["track"]), 0.0)
+        return out
+
+    def _copies(self, first: Any, candidates: Candidates, heard: int) -> Candidates:
+        """Those of the candidates that hold the same recording as the first one, for the last `heard` frames, or somewhat more."""
+        return candidates[self._jury.copies(first, candidates, heard)] if len(candidates) else candidates
 
     def _follow(self, claim: Guess, judged: Judged, look: Look) -> None:
         """Notes until when what is claimed was heard, where it goes on or went on as it did, though another is the best by now."""
@@ -305,7 +318,8 @@ class Matcher:
         guesses = [self._describe(candidate, bits, look.now) for candidate, bits in zip(best.candidates, best.bits, strict=True)]
         if guesses and guesses[0] is not None:
             guesses[0] = self._in_full(guesses[0], best, look)
-        return shared([guess for guess in guesses if guess is not None])
+        own = guesses[0].twin_ids if guesses and guesses[0] is not None else frozenset()  # which may come up elsewhere, too
+        return shared([guess for guess in guesses if guess is not None and guess.track.id not in own])
 
     def _describe(self, candidate: Any, bits: float, now: int) -> Guess | None:
         track = self._track(int(candidate["track"]))

@@ -305,6 +305,8 @@ def test_after_a_shared_beginning_the_one_that_goes_on_is_named(series, number):
     events = listen(index, episode(number))
     first = next(e.guess for e in events if isinstance(e, Match))
     assert {first.track.id, *first.twin_ids} == set(ids)
+    last = [e.guesses[0] for e in events if isinstance(e, Guesses) and e.elapsed > INTRO_SECONDS + 5]
+    assert {(guess.track.id, guess.twin_ids) for guess in last} == {(ids[number], frozenset())}
     for match in (events[-1].match, recognize(index, episode(number), RATE).match):
         assert (match.track.id, match.twin_ids) == (ids[number], frozenset())
 
