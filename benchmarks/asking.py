@@ -6,7 +6,6 @@ Conventions
     exact for what is read, as all lists grow alike. It understates chance matches, because there are no more tracks.
 """
 
-import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,12 @@ from numpy.typing import NDArray
 
 from benchmarks import corpus, effects
 from benchmarks.noises import Sound
+from core import lookup
 from core.constellation import Peaks
+from core.hashes import kinds
 from core.index import Index
 from core.ingest import analyse
+from core.nominator import Usage
 from core.params import Params
 from core.warps import WARPS
 from stream import Recognizer, recognize, search
@@ -37,7 +39,7 @@ LISTENED = (("mic", 10.0), ("unknown_mic", 10.0))  # what is heard as a listener
 
 @dataclass(frozen=True)
 class Task:
-    """One query for a library: `times` emulates a library that is so many times as large; truth: ids of the tracks it holds."""
+    """One query for a library. times: emulate a library with this many times the postings; truth: ids of the right tracks."""
 
     query: corpus.Query
     path: Path
@@ -107,7 +109,7 @@ def memory() -> tuple[int, int]:
 
 
 def listener_ms(index: Index, pcm: Sound, rate: int) -> float:
-    """CPU milliseconds of a second of a listener who sends this sound."""
+    """Return the CPU milliseconds that one second of listening to `pcm` takes."""
     recognizer, block = Recognizer(index, rate), round(BLOCK_SECONDS * rate)
     _, milliseconds = cpu_ms(lambda: [recognizer.feed(pcm[start : start + block]) for start in range(0, len(pcm), block)])
     return milliseconds / (len(pcm) / rate)
@@ -144,19 +146,15 @@ def emulated(index: Any, times: float) -> Iterator[Any]:
 
     What finding a run costs is cut likewise, because it is paid from the same budget and is the same in a larger library.
     """
-    nominator, usage, run_cost = index.nominator, module("core.nominator").Usage(), module("core.lookup").RUN_COST
+    nominator, usage, run_cost = index.nominator, Usage(), lookup.RUN_COST
     index.usage, index.nominator = usage, lambda: CutBudgets(nominator(), times)
-    module("core.lookup").RUN_COST = run_cost / times
+    lookup.RUN_COST = run_cost / times
     try:
         yield usage
     finally:
         del index.nominator
         index.usage = None
-        module("core.lookup").RUN_COST = run_cost
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)
+        lookup.RUN_COST = run_cost
 
 
 def opening_ms(library: Path) -> float:
@@ -172,9 +170,7 @@ def opening_ms(library: Path) -> float:
 
 def hashes_of_kinds(params: Params) -> dict[str, Callable[[Peaks], NDArray[Any]]]:
     """What makes a reference's hashes of each kind that an index with these numbers has: PEAK [k] -> integers [h]."""
-    hashes = module("core.hashes")
-    kinds = [kind for kind in (hashes.PAIRS, hashes.TRIPLES) if kind.fan(params)]
-    return {kind.name: lambda peaks, kind=kind: kind.of_reference(peaks, params)["hash"] for kind in kinds}
+    return {kind.name: lambda peaks, kind=kind: kind.of_reference(peaks, params)["hash"] for kind in kinds(params)}
 
 
 def is_nominated(index: Any, task: Task) -> bool:

@@ -44,7 +44,7 @@ MEDIA_TYPES = {suffix: kind.media_type for kind in FORMATS for suffix in kind.su
 AUDIO_SUFFIXES = frozenset(MEDIA_TYPES)
 DEMUXERS = tuple(sorted({name for kind in FORMATS for name in kind.demuxers}))
 
-# FFmpeg has five hundred decoders more, of video and of games, in which nobody looks for flaws.
+# FFmpeg has five hundred more decoders, of video and of games, which are rarely audited.
 DECODERS = (
     *("aac", "ac3", "alac", "ape", "dca", "eac3", "flac", "libopus", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float"),
     *("opus", "truehd", "tta", "vorbis", "wavpack", "wmalossless", "wmapro", "wmav1", "wmav2"),

@@ -65,7 +65,7 @@ class Part(io.RawIOBase):
 
 
 def parts(file: BinaryIO) -> list[Part]:
-    """Return the parts that have to be read one by one; none where FFmpeg reads the file rightly as it is. Raises OSError."""
+    """Return the parts that have to be read one by one, or an empty list if FFmpeg reads the file correctly. Raises OSError."""
     begin = _read_at(file, 0, 12)
     if begin[:4] == b"OggS":
         return _links(file)
@@ -118,7 +118,7 @@ def _page_end(file: BinaryIO, at: int) -> int:
 
 
 def _wav(file: BinaryIO, is_rf64: bool) -> list[Part]:
-    """Return a part with the right sizes, without what lies behind the last chunk; none where the file is right as it is."""
+    """Return a part with corrected sizes and without the bytes behind the last chunk, or an empty list if the file is correct."""
     size = file.seek(0, io.SEEK_END)
     long_size = 0
     for name, at, length in _chunks(file, 12):

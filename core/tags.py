@@ -111,7 +111,7 @@ def tinytag_of(file: BinaryIO, image: bool = False) -> TinyTag:
 
 
 class _Bounded:
-    """A file of which so much can be read in so many steps as tags may take: a damaged one may consist of empty parts."""
+    """A file that limits the bytes and the read calls spent on tags, because a damaged file may consist of empty parts."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._reads = file, 0

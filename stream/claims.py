@@ -161,7 +161,7 @@ class Claims:
             yield replace(play, end=max(play.start, min(end, track_end)))
 
     def _with_guesses(self, match: Guess | None, seconds: float) -> tuple[tuple[Guess, ...], float]:
-        """The best guesses, with the match as the first, as of so many seconds; and the probability that all of them are wrong."""
+        """Return the best guesses, the match first, with places as of `seconds`, and the probability that all are wrong."""
         guesses = [g.at(seconds) for g in shared(sorted(self._best.values(), key=lambda g: -g.bits)[:MAX_GUESSES])]
         if match is not None:
             named = {match.track.id, *match.twin_ids}

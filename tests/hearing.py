@@ -67,7 +67,7 @@ def learn(index, title, pcm, rate=RATE):
 
 
 def learn_copies(index, count, pcm):
-    """Adds a sound so many times, as files of other bytes; returns the ids of the tracks."""
+    """Add a sound `count` times, as files with different bytes; return the ids of the tracks."""
     peaks = reference_of(pcm)
     return {track.id for track, _ in index.add([(_new_track(f"copy {i}", len(pcm) / RATE), peaks) for i in range(count)])}
 
